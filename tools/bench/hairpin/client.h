@@ -1,0 +1,106 @@
+// The load: requests over a fixed number of connections, in a closed or an open loop.
+//
+// Closed: every connection sends its next request when the response to the last is complete; it
+// finds the most that a proxy can do. Open: requests fall due at a fixed rate whatever the
+// responses do, wait in a queue if every connection is busy, and their latency counts from when
+// they were due: a stall is seen by all who would have come during it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "tools/bench/hairpin/histogram.h"
+#include "tools/bench/hairpin/loop.h"
+#include "tools/bench/hairpin/request_plan.h"
+#include "tools/bench/hairpin/transport.h"
+
+namespace sluice::hairpin {
+
+struct ClientOptions {
+  sockaddr_in target = {};
+  size_t connections = 64;
+  double rate = 0;                 // Requests a second; 0 is the closed loop.
+  uint64_t requests = UINT64_MAX;  // How many to begin.
+  size_t most_in_flight = SIZE_MAX;
+  bool connect_per_request = false;
+  uint32_t source_addresses = 0;  // Connect from 127.0.0.1 up to 127.0.0.N in turn; 0: anywhere.
+  int expect_status = 200;
+  uint64_t expect_body_bytes = 128;
+  int64_t timeout_nanos = 10'000'000'000;
+};
+
+enum class Failure { kConnect, kReset, kTimeout, kStatus, kLength, kMalformed };
+inline constexpr std::array<const char*, 6> kFailureNames = {"connect", "reset",  "timeout",
+                                                             "status",  "length", "malformed"};
+
+struct ClientTally {
+  Histogram latency;       // Of those that fell due within the window.
+  uint64_t completed = 0;  // Right ones that ended within the window.
+  std::array<uint64_t, kFailureNames.size()> failed = {};
+  uint64_t connections = 0;  // Opened.
+  uint64_t closed_while_idle = 0;
+  uint64_t longest_queue = 0;  // Open loop: requests due that no connection was free for.
+
+  uint64_t failures() const;
+};
+
+// Thread: the loop's. Lifetime: `loop` and `plan` outlive it.
+class Client {
+ public:
+  Client(Loop& loop, RequestPlan& plan, const ClientOptions& options);
+  ~Client();
+
+  // Begins to send.
+  void Start();
+
+  // Sends what has fallen due and gives up on what is too old; to be called every turn. Returns
+  // when it wants to be called at the latest.
+  int64_t Tick(int64_t now);
+
+  // Latencies and completions are recorded between these two; failures always.
+  void OpenWindow(int64_t now);
+  void CloseWindow(int64_t now);
+
+  // Begins no further request.
+  void Stop();
+
+  size_t in_flight() const { return in_flight_; }
+  uint64_t finished() const { return finished_; }
+  const ClientTally& tally() const { return tally_; }
+
+ private:
+  class Connection;
+
+  void Give(Connection& connection, int64_t due);
+  bool Exhausted() const { return stopped_ || begun_ == options_.requests; }
+  uint32_t NextSource();
+
+  // From Connection.
+  void OnCompleted(int64_t due);
+  void OnFailed(Connection& connection, Failure failure);
+  void OnFree(Connection& connection);
+
+  Loop& loop_;
+  RequestPlan& plan_;
+  const ClientOptions options_;
+
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::deque<Connection*> free_;
+  std::deque<int64_t> queue_;         // When the waiting requests fell due; open loop.
+  std::vector<Connection*> resting_;  // Failed; free again at the next sweep.
+  double next_due_ = 0;
+  int64_t next_sweep_ = 0;
+  int64_t window_begin_ = INT64_MAX;
+  int64_t window_end_ = INT64_MAX;
+  uint64_t begun_ = 0;
+  uint64_t finished_ = 0;
+  size_t in_flight_ = 0;
+  uint32_t last_source_ = 0;
+  bool stopped_ = false;
+  ClientTally tally_;
+};
+
+}  // namespace sluice::hairpin

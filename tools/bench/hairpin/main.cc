@@ -1,0 +1,297 @@
+// hairpin: a load generator and the upstream behind the proxy under test, in one thread.
+//
+//   hairpin --target 127.0.0.1:8080 --upstream 127.0.0.1:9001 --watch PID
+//
+// The result is one line of JSON on standard output. Exit status: 0 done, whatever failed is in
+// the result; 1 could not run; 2 usage.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/flags.h"
+#include "base/status_macros.h"
+#include "tools/bench/hairpin/client.h"
+#include "tools/bench/hairpin/cpu_account.h"
+#include "tools/bench/hairpin/loop.h"
+#include "tools/bench/hairpin/report.h"
+#include "tools/bench/hairpin/request_plan.h"
+#include "tools/bench/hairpin/upstream.h"
+
+namespace sluice::hairpin {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+struct Settings {
+  std::string target;
+  std::string upstream = "127.0.0.1:9001";
+  bool serve = false;
+  bool idle = false;
+  uint64_t connections = 64;
+  uint64_t in_flight = 0;
+  uint64_t rate = 0;
+  uint64_t requests = 0;
+  absl::Duration warmup = absl::Seconds(1);
+  absl::Duration duration = absl::Seconds(5);
+  absl::Duration timeout = absl::Seconds(10);
+  std::string path = "/";
+  std::string paths_file;
+  uint64_t routes = 1;
+  std::string choice = "uniform";
+  std::string method = "GET";
+  std::string host = "bench.example";
+  std::string request_headers_file;
+  uint64_t request_bytes = 0;
+  bool connect_per_request = false;
+  uint64_t source_addresses = 0;
+  std::string response_headers_file;
+  uint64_t response_bytes = 128;
+  uint64_t response_status = 200;
+  bool response_chunked = false;
+  std::vector<std::string> watch;
+  bool histogram = false;
+  bool help = false;
+};
+
+void Define(Flags& flags, Settings& s) {
+  flags.String("target", "IP:PORT", "where to send requests: the proxy", &s.target);
+  flags.String("upstream", "IP:PORT", "where to serve; empty: no upstream here", &s.upstream);
+  flags.Bool("serve", "be the upstream only, until a signal", &s.serve);
+  flags.Bool("idle", "one request a connection, then hold them until standard input ends", &s.idle);
+  flags.Uint("connections", "N", "client connections", &s.connections);
+  flags.Uint("in-flight", "N", "closed loop: requests at once; 0: one a connection", &s.in_flight);
+  flags.Uint("rate", "N", "open loop: requests a second; 0: closed loop", &s.rate);
+  flags.Uint("requests", "N", "stop after so many, without warm-up; 0: by time", &s.requests);
+  flags.Duration("warmup", "not measured", &s.warmup);
+  flags.Duration("duration", "measured", &s.duration);
+  flags.Duration("timeout", "of a request", &s.timeout);
+  flags.String("path", "PATH", "to request; {n} stands for 0 to --routes - 1", &s.path);
+  flags.String("paths", "FILE", "a path a line, instead of --path", &s.paths_file);
+  flags.Uint("routes", "N", "see --path", &s.routes);
+  flags.String("choice", "NAME", "of paths: uniform or zipf", &s.choice);
+  flags.String("method", "NAME", "of requests", &s.method);
+  flags.String("host", "NAME", "Host of requests", &s.host);
+  flags.String("request-headers", "FILE", "more request headers, one a line",
+               &s.request_headers_file);
+  flags.Uint("request-bytes", "N", "body of requests", &s.request_bytes);
+  flags.Bool("connect-per-request", "a new connection for every request", &s.connect_per_request);
+  flags.Uint("source-addresses", "N", "connect from 127.0.0.1 to 127.0.0.N", &s.source_addresses);
+  flags.String("response-headers", "FILE", "more response headers, one a line",
+               &s.response_headers_file);
+  flags.Uint("response-bytes", "N", "body of responses", &s.response_bytes);
+  flags.Uint("response-status", "N", "status of responses", &s.response_status);
+  flags.Bool("response-chunked", "responses are chunked", &s.response_chunked);
+  flags.Strings("watch", "PID,...", "count the CPU time of these and their children", &s.watch);
+  flags.Bool("histogram", "put every bucket of latency into the result", &s.histogram);
+  flags.Bool("help", "this text", &s.help);
+}
+
+absl::StatusOr<std::vector<std::string>> ReadLines(const std::string& path) {
+  std::vector<std::string> lines;
+  if (path.empty()) return lines;
+  std::ifstream file(path);
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+absl::StatusOr<RequestPlan> MakePlan(const Settings& settings) {
+  RequestPlanOptions options;
+  options.method = settings.method;
+  options.routes = settings.routes;
+  options.host = settings.host;
+  options.choice = settings.choice;
+  options.body_bytes = settings.request_bytes;
+  options.close = settings.connect_per_request;
+  options.paths = {settings.path};
+  if (!settings.paths_file.empty()) {
+    ASSIGN_OR_RETURN(options.paths, ReadLines(settings.paths_file));
+  }
+  ASSIGN_OR_RETURN(options.headers, ReadLines(settings.request_headers_file));
+  return RequestPlan::Make(options);
+}
+
+absl::StatusOr<UpstreamOptions> MakeUpstreamOptions(const Settings& settings) {
+  UpstreamOptions options;
+  ASSIGN_OR_RETURN(options.address, ParseAddress(settings.upstream));
+  ASSIGN_OR_RETURN(options.headers, ReadLines(settings.response_headers_file));
+  options.body_bytes = settings.response_bytes;
+  options.status = static_cast<int>(settings.response_status);
+  options.chunked = settings.response_chunked;
+  return options;
+}
+
+absl::StatusOr<ClientOptions> MakeClientOptions(const Settings& settings) {
+  ClientOptions options;
+  ASSIGN_OR_RETURN(options.target, ParseAddress(settings.target));
+  options.connections = settings.connections;
+  options.rate = static_cast<double>(settings.rate);
+  if (settings.requests > 0) options.requests = settings.requests;
+  if (settings.in_flight > 0) options.most_in_flight = settings.in_flight;
+  if (settings.idle) {
+    // Few at once, so that the proxy opens few connections to the upstream.
+    options.requests = settings.connections;
+    options.most_in_flight = 8;
+  }
+  options.connect_per_request = settings.connect_per_request;
+  options.source_addresses = static_cast<uint32_t>(settings.source_addresses);
+  options.expect_status = static_cast<int>(settings.response_status);
+  options.expect_body_bytes = settings.method == "HEAD" ? 0 : settings.response_bytes;
+  options.timeout_nanos = absl::ToInt64Nanoseconds(settings.timeout);
+  return options;
+}
+
+absl::StatusOr<std::vector<pid_t>> Watched(const Settings& settings) {
+  std::vector<pid_t> pids;
+  for (const std::string& text : settings.watch) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(text, &pid)) {
+      return absl::InvalidArgumentError(absl::StrCat("--watch: not a process: ", text));
+    }
+    pids.push_back(pid);
+  }
+  return pids;
+}
+
+void RaiseFileLimit() {
+  rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void TurnUntil(Loop& loop, Client& client, int64_t end, uint64_t finished = UINT64_MAX) {
+  for (int64_t now = NowNanos(); now < end && client.finished() < finished; now = NowNanos()) {
+    loop.Turn(std::min(end, client.Tick(now)));
+  }
+}
+
+// After the window: what fell due in it has a second to end.
+void Drain(Loop& loop, Client& client) {
+  client.Stop();
+  const int64_t end = NowNanos() + kSecond;
+  while (client.in_flight() > 0 && NowNanos() < end) {
+    loop.Turn(std::min(end, client.Tick(NowNanos())));
+  }
+}
+
+RunResult Measure(Loop& loop, Client& client, const Settings& settings,
+                  absl::Span<const pid_t> watched) {
+  const pid_t self[] = {getpid()};
+  client.Start();
+  if (settings.requests == 0) {
+    TurnUntil(loop, client, NowNanos() + absl::ToInt64Nanoseconds(settings.warmup));
+  }
+  RunResult result;
+  const uint64_t watched_before = CpuMicros(watched);
+  const uint64_t own_before = CpuMicros(self);
+  const int64_t begin = NowNanos();
+  client.OpenWindow(begin);
+  TurnUntil(loop, client,
+            settings.requests > 0 ? INT64_MAX : begin + absl::ToInt64Nanoseconds(settings.duration),
+            settings.requests > 0 ? settings.requests : UINT64_MAX);
+  const int64_t end = NowNanos();
+  client.CloseWindow(end);
+  result.watched_cpu_micros = CpuMicros(watched) - watched_before;
+  result.own_cpu_micros = CpuMicros(self) - own_before;
+  result.seconds = static_cast<double>(end - begin) / kSecond;
+  Drain(loop, client);
+  result.unfinished = settings.rate > 0 ? client.in_flight() : 0;
+  result.client = &client.tally();
+  return result;
+}
+
+class StandardInput final : public Source {
+ public:
+  explicit StandardInput(Loop& loop) { loop.Add(STDIN_FILENO, *this); }
+  void OnEvents(uint32_t) override {
+    char byte;
+    ended_ = read(STDIN_FILENO, &byte, 1) <= 0;
+  }
+  bool ended() const { return ended_; }
+
+ private:
+  bool ended_ = false;
+};
+
+// Says when all connections stand and wait, and holds them until told.
+RunResult Hold(Loop& loop, Client& client, const Settings& settings) {
+  StandardInput input(loop);
+  const int64_t begin = NowNanos();
+  client.OpenWindow(begin);
+  client.Start();
+  TurnUntil(loop, client, INT64_MAX, settings.connections);
+  std::printf("{\"idle\": %zu, \"failed\": %zu}\n", static_cast<size_t>(client.tally().completed),
+              static_cast<size_t>(client.tally().failures()));
+  std::fflush(stdout);
+  while (!input.ended()) loop.Turn(client.Tick(NowNanos()));
+  RunResult result;
+  result.client = &client.tally();
+  result.seconds = static_cast<double>(NowNanos() - begin) / kSecond;
+  return result;
+}
+
+absl::Status Run(const Settings& settings) {
+  Loop loop;
+  std::optional<Upstream> upstream;
+  if (!settings.upstream.empty()) {
+    ASSIGN_OR_RETURN(const UpstreamOptions options, MakeUpstreamOptions(settings));
+    upstream.emplace(loop, options);
+    RETURN_IF_ERROR(upstream->Start());
+  }
+  if (settings.serve) {
+    if (!upstream) return absl::InvalidArgumentError("--serve needs --upstream");
+    std::cout << "{\"port\": " << upstream->port() << "}" << std::endl;
+    while (true) loop.Turn(NowNanos() + kSecond);
+  }
+  ASSIGN_OR_RETURN(RequestPlan plan, MakePlan(settings));
+  ASSIGN_OR_RETURN(const ClientOptions options, MakeClientOptions(settings));
+  ASSIGN_OR_RETURN(const std::vector<pid_t> watched, Watched(settings));
+  Client client(loop, plan, options);
+  RunResult result =
+      settings.idle ? Hold(loop, client, settings) : Measure(loop, client, settings, watched);
+  if (upstream) result.upstream = &upstream->tally();
+  result.with_histogram = settings.histogram;
+  std::cout << ReportJson(result) << std::endl;
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  Settings settings;
+  Flags flags("hairpin", "Load generator and upstream in one thread.");
+  Define(flags, settings);
+  const absl::StatusOr<std::vector<std::string>> rest = flags.Parse(argc, argv);
+  if (!rest.ok() || !rest->empty()) {
+    std::cerr << "hairpin: " << (rest.ok() ? "takes no arguments" : rest.status().message())
+              << "\n";
+    return 2;
+  }
+  if (settings.help) {
+    std::cout << flags.Help();
+    return 0;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  // Without this, waits of an open loop end up to 50 us late.
+  prctl(PR_SET_TIMERSLACK, 1);
+  RaiseFileLimit();
+  if (const absl::Status status = Run(settings); !status.ok()) {
+    std::cerr << "hairpin: " << status.message() << "\n";
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace sluice::hairpin
+
+int main(int argc, char** argv) { return sluice::hairpin::Main(argc, argv); }

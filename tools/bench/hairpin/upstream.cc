@@ -1,0 +1,167 @@
+#include "tools/bench/hairpin/upstream.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "tools/bench/hairpin/message_reader.h"
+
+namespace sluice::hairpin {
+namespace {
+
+constexpr size_t kReadBytes = 256 * 1024;
+
+std::string Body(const UpstreamOptions& options) {
+  const std::string body(options.body_bytes, 'x');
+  if (!options.chunked) return body;
+  std::string framed;
+  for (size_t at = 0; at < body.size(); at += 4096) {
+    const size_t size = std::min<size_t>(4096, body.size() - at);
+    absl::StrAppend(&framed, absl::Hex(size), "\r\n", body.substr(at, size), "\r\n");
+  }
+  return absl::StrCat(framed, "0\r\n\r\n");
+}
+
+std::string Head(const UpstreamOptions& options, absl::string_view more) {
+  std::string text = absl::StrCat("HTTP/1.1 ", options.status, " OK\r\n");
+  for (const std::string& line : options.headers) absl::StrAppend(&text, line, "\r\n");
+  if (options.chunked) {
+    absl::StrAppend(&text, "Transfer-Encoding: chunked\r\n");
+  } else {
+    absl::StrAppend(&text, "Content-Length: ", options.body_bytes, "\r\n");
+  }
+  return absl::StrCat(text, more, "\r\n");
+}
+
+}  // namespace
+
+// One accepted connection. Answers in order; a response that does not fit into the socket waits in
+// `pending_`, and requests are not read while it does.
+class Upstream::Connection final : public Source {
+ public:
+  Connection(Upstream& upstream, int fd)
+      : upstream_(upstream), transport_(fd), reader_(MessageReader::Kind::kRequest) {}
+
+  int fd() const { return transport_.fd(); }
+
+  void OnEvents(uint32_t events) override {
+    if (!transport_.is_open() || !Flush()) return;
+    if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) readable_ = true;
+    while (readable_ && pending_.empty() && transport_.is_open()) Read();
+  }
+
+ private:
+  void Read() {
+    static char buffer[kReadBytes];
+    const ssize_t size = transport_.Receive(buffer, sizeof buffer);
+    if (size == Transport::kBlocked) {
+      readable_ = false;
+      return;
+    }
+    if (size <= 0) return Close(!reader_.untouched());
+    // A short read has emptied the socket; a FIN brings another edge.
+    if (static_cast<size_t>(size) < sizeof buffer) readable_ = false;
+    absl::string_view data(buffer, static_cast<size_t>(size));
+    while (!data.empty() && transport_.is_open()) {
+      if (reader_.untouched()) is_head_ = absl::StartsWith(data, "HEAD ");
+      data.remove_prefix(reader_.Feed(data));
+      if (reader_.broken()) return Close(true);
+      if (reader_.done()) Answer();
+    }
+  }
+
+  void Answer() {
+    ++upstream_.tally_.requests;
+    closing_ = reader_.wants_close();
+    reader_.Reset();
+    const absl::string_view response = upstream_.responses_[closing_][is_head_];
+    if (!pending_.empty()) {
+      pending_.append(response.data(), response.size());
+      return;
+    }
+    const ssize_t sent = transport_.Send(response);
+    if (sent == Transport::kFailed) return Close(false);
+    const size_t done = sent < 0 ? 0 : static_cast<size_t>(sent);
+    if (done < response.size()) {
+      pending_.assign(response.data() + done, response.size() - done);
+    } else if (closing_) {
+      Close(false);
+    }
+  }
+
+  // False if the connection is gone.
+  bool Flush() {
+    if (pending_.empty()) return true;
+    const ssize_t sent = transport_.Send(absl::string_view(pending_).substr(flushed_));
+    if (sent == Transport::kFailed) {
+      Close(false);
+      return false;
+    }
+    if (sent > 0) flushed_ += static_cast<size_t>(sent);
+    if (flushed_ < pending_.size()) return true;
+    pending_.clear();
+    flushed_ = 0;
+    if (closing_) Close(false);
+    return transport_.is_open();
+  }
+
+  void Close(bool broken) {
+    if (broken) ++upstream_.tally_.broken;
+    transport_.Close();
+    upstream_.Remove(*this);
+  }
+
+  Upstream& upstream_;
+  Transport transport_;
+  MessageReader reader_;
+  bool is_head_ = false;
+  bool closing_ = false;
+  bool readable_ = false;
+  std::string pending_;
+  size_t flushed_ = 0;
+};
+
+Upstream::Upstream(Loop& loop, const UpstreamOptions& options) : loop_(loop), options_(options) {
+  for (const bool closing : {false, true}) {
+    const std::string head = Head(options, closing ? "Connection: close\r\n" : "");
+    responses_[closing][false] = head + Body(options);
+    responses_[closing][true] = head;
+  }
+}
+
+Upstream::~Upstream() {
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::Status Upstream::Start() {
+  ASSIGN_OR_RETURN(fd_, Listen(options_.address));
+  sockaddr_in bound = {};
+  socklen_t size = sizeof bound;
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size);
+  port_ = ntohs(bound.sin_port);
+  loop_.Add(fd_, *this);
+  return absl::OkStatus();
+}
+
+void Upstream::OnEvents(uint32_t) {
+  int fd;
+  while ((fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+    ++tally_.connections;
+    auto connection = std::make_unique<Connection>(*this, fd);
+    loop_.Add(fd, *connection);
+    Connection* key = connection.get();
+    connections_[key] = std::move(connection);
+  }
+}
+
+void Upstream::Remove(Connection& connection) {
+  const auto found = connections_.find(&connection);
+  loop_.DeleteLater(std::move(found->second));
+  connections_.erase(found);
+}
+
+}  // namespace sluice::hairpin
