@@ -1,0 +1,241 @@
+#include "proxy/net/buffer.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace sluice::net {
+namespace {
+
+constexpr size_t kClassBytes[] = {4096, 16384, 65536};
+
+}  // namespace
+
+BlockPool::~BlockPool() {
+  for (FreeList& list : free_) {
+    for (Block* block : list.blocks) std::free(block);
+  }
+}
+
+Block* BlockPool::Allocate(size_t bytes, uint8_t size_class) {
+  // Sizes are of the whole allocation, so that a class fills whole pages.
+  auto* block = static_cast<Block*>(std::malloc(bytes));
+  if (block == nullptr) throw std::bad_alloc();
+  block->pool = this;
+  block->capacity = static_cast<uint32_t>(bytes - sizeof(Block));
+  block->size_class = size_class;
+  return block;
+}
+
+BlockRef BlockPool::Take(BlockSize size) {
+  const auto size_class = static_cast<uint8_t>(size);
+  FreeList& list = free_[size_class];
+  Block* block;
+  if (!list.blocks.empty()) {
+    block = list.blocks.back();
+    list.blocks.pop_back();
+    list.least = std::min(list.least, list.blocks.size());
+  } else {
+    block = Allocate(kClassBytes[size_class], size_class);
+  }
+  block->references = 1;
+  block->used = 0;
+  lent_bytes_ += block->capacity;
+  return BlockRef(block);
+}
+
+BlockRef BlockPool::TakeAtLeast(size_t bytes) {
+  for (int i = 0; i < kClasses; ++i) {
+    if (bytes <= kClassBytes[i] - sizeof(Block)) return Take(static_cast<BlockSize>(i));
+  }
+  Block* block = Allocate(bytes + sizeof(Block), kUnpooled);
+  block->references = 1;
+  block->used = 0;
+  lent_bytes_ += block->capacity;
+  return BlockRef(block);
+}
+
+void BlockPool::Return(Block* block) {
+  lent_bytes_ -= block->capacity;
+  if (block->size_class == kUnpooled) return std::free(block);
+  free_[block->size_class].blocks.push_back(block);
+}
+
+void BlockPool::Trim() {
+  for (FreeList& list : free_) {
+    // The oldest lie in front: those at the back are warm.
+    const size_t excess = (list.least + 1) / 2;
+    for (size_t i = 0; i < excess; ++i) std::free(list.blocks[i]);
+    list.blocks.erase(list.blocks.begin(), list.blocks.begin() + excess);
+    list.least = list.blocks.size();
+  }
+}
+
+Buffer::~Buffer() {
+  Clear();
+  std::free(heap_);
+}
+
+void Buffer::Swap(Buffer& other) {
+  std::swap(inline_, other.inline_);
+  std::swap(heap_, other.heap_);
+  std::swap(capacity_, other.capacity_);
+  std::swap(head_, other.head_);
+  std::swap(count_, other.count_);
+  std::swap(size_, other.size_);
+}
+
+void Buffer::Push(Block* block, uint32_t begin, uint32_t end) {
+  if (count_ == capacity_) {
+    auto* grown = static_cast<Slice*>(std::malloc(sizeof(Slice) * capacity_ * 2));
+    if (grown == nullptr) throw std::bad_alloc();
+    for (uint32_t i = 0; i < count_; ++i) grown[i] = At(i);
+    std::free(heap_);
+    heap_ = grown;
+    capacity_ *= 2;
+    head_ = 0;
+  }
+  At(count_++) = {block, begin, end};
+  size_ += end - begin;
+}
+
+void Buffer::PopFront() {
+  Slice& slice = At(0);
+  size_ -= slice.end - slice.begin;
+  BlockRef(slice.block).Reset();
+  head_ = (head_ + 1) & (capacity_ - 1);
+  --count_;
+}
+
+void Buffer::Append(const BlockRef& block, const char* begin, const char* end) {
+  const auto length = static_cast<size_t>(end - begin);
+  if (length == 0) return;
+  if (length < block->capacity / 8) {
+    return AppendCopy(*block->pool, absl::string_view(begin, length));
+  }
+  const auto offset = static_cast<uint32_t>(begin - block->data());
+  if (count_ > 0) {
+    Slice& last = At(count_ - 1);
+    if (last.block == block.get() && last.end == offset) {
+      last.end += length;
+      size_ += length;
+      return;
+    }
+  }
+  Push(block.Share().release(), offset, static_cast<uint32_t>(offset + length));
+}
+
+void Buffer::Append(Buffer&& other) {
+  if (count_ == 0) {
+    Swap(other);
+    return;
+  }
+  AppendFront(other, other.size_);
+}
+
+void Buffer::AppendFront(Buffer& other, size_t bytes) {
+  while (bytes > 0) {
+    Slice& slice = other.At(0);
+    const size_t length = slice.end - slice.begin;
+    if (length > bytes) {
+      ++slice.block->references;
+      Push(slice.block, slice.begin, static_cast<uint32_t>(slice.begin + bytes));
+      slice.begin += bytes;
+      other.size_ -= bytes;
+      return;
+    }
+    ++slice.block->references;
+    Push(slice.block, slice.begin, slice.end);
+    other.PopFront();
+    bytes -= length;
+  }
+}
+
+void Buffer::AppendCopy(BlockPool& pool, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    char* room = Reserve(pool, 1);
+    const Slice& last = At(count_ - 1);
+    const size_t length = std::min<size_t>(bytes.size(), last.block->capacity - last.end);
+    std::memcpy(room, bytes.data(), length);
+    Commit(length);
+    bytes.remove_prefix(length);
+  }
+}
+
+void Buffer::AppendShared(const Buffer& other, size_t offset, size_t bytes) {
+  for (uint32_t i = 0; i < other.count_ && bytes > 0; ++i) {
+    const Slice& slice = other.At(i);
+    const size_t length = slice.end - slice.begin;
+    if (offset >= length) {
+      offset -= length;
+      continue;
+    }
+    const size_t take = std::min(length - offset, bytes);
+    ++slice.block->references;
+    const auto begin = static_cast<uint32_t>(slice.begin + offset);
+    Push(slice.block, begin, static_cast<uint32_t>(begin + take));
+    bytes -= take;
+    offset = 0;
+  }
+}
+
+char* Buffer::Reserve(BlockPool& pool, size_t bytes) {
+  if (count_ > 0) {
+    Slice& last = At(count_ - 1);
+    // Only the owner of the end may write behind it: `used` says who that is.
+    if (last.block->references == 1 && last.end == last.block->used &&
+        last.block->capacity - last.end >= bytes) {
+      return last.block->data() + last.end;
+    }
+  }
+  // Small pieces gather in small blocks, a queue that grows gets larger ones.
+  BlockRef block = pool.TakeAtLeast(std::max<size_t>(bytes, size_ >= 4096 ? 12288 : 2048));
+  Push(block.release(), 0, 0);
+  return At(count_ - 1).block->data();
+}
+
+void Buffer::Commit(size_t bytes) {
+  Slice& last = At(count_ - 1);
+  last.end += bytes;
+  last.block->used = last.end;
+  size_ += bytes;
+}
+
+void Buffer::Drain(size_t bytes) {
+  while (bytes > 0 || (count_ > 0 && At(0).begin == At(0).end)) {
+    Slice& slice = At(0);
+    const size_t length = slice.end - slice.begin;
+    if (length > bytes) {
+      slice.begin += bytes;
+      size_ -= bytes;
+      return;
+    }
+    bytes -= length;
+    PopFront();
+  }
+}
+
+int Buffer::Gather(iovec* out, int max) const {
+  int filled = 0;
+  for (uint32_t i = 0; i < count_ && filled < max; ++i) {
+    const Slice& slice = At(i);
+    if (slice.begin == slice.end) continue;
+    out[filled++] = {slice.block->data() + slice.begin, slice.end - slice.begin};
+  }
+  return filled;
+}
+
+absl::string_view Buffer::Front() const {
+  if (count_ == 0) return {};
+  const Slice& slice = At(0);
+  return absl::string_view(slice.block->data() + slice.begin, slice.end - slice.begin);
+}
+
+std::string Buffer::ToString() const {
+  std::string text;
+  text.reserve(size_);
+  ForEach([&text](absl::string_view piece) { text.append(piece.data(), piece.size()); });
+  return text;
+}
+
+}  // namespace sluice::net

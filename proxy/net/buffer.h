@@ -1,0 +1,189 @@
+// Memory for bytes in flight: reference-counted blocks from a per-worker pool, and queues of slices
+// of them.
+//
+// What is read from a socket lands in a block; the codec hands on slices; the other side's socket
+// writes those same bytes. Nothing is copied but small pieces of large blocks, so that a byte that
+// waits does not hold 64 KiB.
+//
+// Thread: one worker's, counts included: blocks never cross threads.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace sluice::net {
+
+class BlockPool;
+
+// Header of a block; the bytes follow it.
+struct Block {
+  BlockPool* pool;
+  uint32_t references;
+  uint32_t capacity;
+  // How much of it has been written, by the one who fills it from the front.
+  uint32_t used;
+  uint8_t size_class;
+
+  char* data() { return reinterpret_cast<char*>(this + 1); }
+};
+
+// Owns one reference to a block.
+class BlockRef {
+ public:
+  BlockRef() = default;
+  // Takes over a reference.
+  explicit BlockRef(Block* block) : block_(block) {}
+  BlockRef(BlockRef&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  BlockRef& operator=(BlockRef&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~BlockRef() { Reset(); }
+
+  void Reset();
+  BlockRef Share() const {
+    ++block_->references;
+    return BlockRef(block_);
+  }
+  bool is_shared() const { return block_->references > 1; }
+  explicit operator bool() const { return block_ != nullptr; }
+  Block* get() const { return block_; }
+  Block* operator->() const { return block_; }
+  Block* release() { return std::exchange(block_, nullptr); }
+
+ private:
+  Block* block_ = nullptr;
+};
+
+enum class BlockSize : uint8_t { k4K, k16K, k64K };
+
+// Lends blocks and keeps returned ones for reuse, most recently used first.
+//
+// `budget_bytes` bounds what is lent. Take() never fails, so that no error path exists in the
+// middle of a message; instead whoever starts something asks is_exhausted() first, and sheds.
+class BlockPool {
+ public:
+  explicit BlockPool(size_t budget_bytes) : budget_bytes_(budget_bytes) {}
+  ~BlockPool();
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+
+  BlockRef Take(BlockSize size);
+  // The smallest block of at least `bytes`; larger than 64 KiB ones are not pooled.
+  BlockRef TakeAtLeast(size_t bytes);
+
+  bool is_exhausted() const { return lent_bytes_ >= budget_bytes_; }
+  size_t lent_bytes() const { return lent_bytes_; }
+
+  // Gives back to the heap half of what was not used since the last call. Call once a second.
+  void Trim();
+
+ private:
+  friend class BlockRef;
+  static constexpr int kClasses = 3;
+  static constexpr uint8_t kUnpooled = kClasses;
+  struct FreeList {
+    std::vector<Block*> blocks;
+    size_t least = 0;  // Fewest that lay here since the last Trim().
+  };
+
+  Block* Allocate(size_t bytes, uint8_t size_class);
+  void Return(Block* block);
+
+  const size_t budget_bytes_;
+  size_t lent_bytes_ = 0;
+  FreeList free_[kClasses];
+};
+
+inline void BlockRef::Reset() {
+  if (block_ == nullptr) return;
+  Block* block = std::exchange(block_, nullptr);
+  if (--block->references == 0) block->pool->Return(block);
+}
+
+// A queue of bytes: slices of blocks, first in, first out.
+//
+// Movable. Moving from one leaves it empty.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept { Swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    Swap(other);
+    return *this;
+  }
+  ~Buffer();
+
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+  // Appends bytes [begin, end) of `block` without copying, or a copy of them if they are too few to
+  // hold the block for (below an eighth of it).
+  void Append(const BlockRef& block, const char* begin, const char* end);
+  // Moves all of `other` to the end. No byte is copied.
+  void Append(Buffer&& other);
+  // Moves the first `bytes` of `other` to the end.
+  void AppendFront(Buffer& other, size_t bytes);
+  // Copies into a block of `pool`.
+  void AppendCopy(BlockPool& pool, absl::string_view bytes);
+  // Shares bytes [offset, offset + bytes) of `other`, which keeps them.
+  void AppendShared(const Buffer& other, size_t offset, size_t bytes);
+
+  // Room for at least `bytes` at the end, contiguous with nothing guaranteed before it. Commit()
+  // says how many were written. No other call in between.
+  char* Reserve(BlockPool& pool, size_t bytes);
+  void Commit(size_t bytes);
+
+  // Removes from the front. At most size().
+  void Drain(size_t bytes);
+  void Clear() { Drain(size_); }
+
+  // Describes the front for a gathering write; returns how many were filled.
+  int Gather(iovec* out, int max) const;
+  // The first slice; empty if the buffer is.
+  absl::string_view Front() const;
+  // Copies the whole content out: for tests and small control data.
+  std::string ToString() const;
+
+  // Calls `f(absl::string_view)` for each slice in order.
+  template <typename F>
+  void ForEach(F f) const {
+    for (uint32_t i = 0; i < count_; ++i) {
+      const Slice& slice = At(i);
+      f(absl::string_view(slice.block->data() + slice.begin, slice.end - slice.begin));
+    }
+  }
+
+ private:
+  struct Slice {
+    Block* block;
+    uint32_t begin;
+    uint32_t end;
+  };
+  static constexpr uint32_t kInline = 2;
+
+  Slice* slices() { return heap_ != nullptr ? heap_ : inline_; }
+  const Slice* slices() const { return heap_ != nullptr ? heap_ : inline_; }
+  Slice& At(uint32_t i) { return slices()[(head_ + i) & (capacity_ - 1)]; }
+  const Slice& At(uint32_t i) const { return slices()[(head_ + i) & (capacity_ - 1)]; }
+  void Push(Block* block, uint32_t begin, uint32_t end);
+  void PopFront();
+  void Swap(Buffer& other);
+
+  Slice inline_[kInline];
+  Slice* heap_ = nullptr;
+  uint32_t capacity_ = kInline;  // A power of two.
+  uint32_t head_ = 0;
+  uint32_t count_ = 0;
+  size_t size_ = 0;
+};
+
+}  // namespace sluice::net

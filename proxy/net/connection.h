@@ -1,0 +1,116 @@
+// A non-blocking byte stream on a loop: reads on demand, queues writes and sends them once a turn.
+//
+// Knows nothing of protocols. Back-pressure: whoever writes watches is_above_high_water() and stops
+// its source until OnWriteRoom(); whoever does not want to read simply does not, the kernel's
+// window does the rest.
+//
+// Thread: the loop's. Ownership: the protocol's object owns it and is its Owner; callbacks come
+// from the loop only, never inside a call, so the owner may close it in any of them; it deletes it
+// with Loop::DeleteLater().
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "proxy/event/loop.h"
+#include "proxy/net/buffer.h"
+#include "proxy/net/socket.h"
+
+namespace sluice::net {
+
+// What every connection of a worker uses.
+struct IoContext {
+  event::Loop& loop;
+  BlockPool& pool;
+
+  // A 64 KiB block to read into when nothing is held back. Slices of what was read may be kept: the
+  // next caller then gets another block.
+  BlockRef& Scratch();
+
+ private:
+  BlockRef scratch_;
+
+ public:
+  IoContext(event::Loop& loop, BlockPool& pool) : loop(loop), pool(pool) {}
+};
+
+enum class ReadStatus { kData, kWouldBlock, kEnd, kError };
+
+struct ReadResult {
+  ReadStatus status;
+  size_t bytes = 0;
+};
+
+class Connection final : private event::Handler, private event::Task {
+ public:
+  class Owner {
+   public:
+    // There may be something to read, the end of the stream or an error included.
+    virtual void OnReadable() = 0;
+    // The queue fell below the low-water mark after it had been above the high one, or emptied
+    // after Flush() had been asked to tell.
+    virtual void OnWriteRoom() = 0;
+    // Nothing more can be sent. What was received may still be read.
+    virtual void OnWriteError(int error) = 0;
+    // A connection that was being opened is open (0) or failed (errno).
+    virtual void OnConnected(int error) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  static constexpr size_t kHighWater = 256 * 1024;
+  static constexpr size_t kLowWater = kHighWater / 2;
+
+  // `phase` says when its writes are flushed. `connecting`: `fd` comes from StartConnect().
+  Connection(IoContext& io, Fd fd, event::Phase phase, Owner& owner, bool connecting);
+  ~Connection();
+
+  // Begins to receive events. RESOURCE_EXHAUSTED if the kernel refuses.
+  absl::Status Register();
+
+  // Reads up to `size` bytes. Once it says kWouldBlock, OnReadable() announces more.
+  ReadResult Read(char* out, size_t size);
+  // False if the kernel has certainly nothing.
+  bool may_be_readable() const { return readable_; }
+
+  // Bytes to send: append, then call FlushSoon().
+  Buffer& out() { return out_; }
+  void FlushSoon();
+  bool is_above_high_water() const { return out_.size() >= kHighWater; }
+  // OnWriteRoom() will tell when all is sent.
+  void TellWhenEmpty() { tell_when_empty_ = true; }
+
+  // Sends the end of the stream; what is queued must be gone.
+  void ShutdownWrite();
+  // Closes now. Nothing is told after it. `abort` sends a reset.
+  void Close(bool abort = false);
+
+  bool is_open() const { return fd_.is_open(); }
+  bool is_connected() const { return !connecting_ && fd_.is_open(); }
+  bool has_peer_closed() const { return peer_closed_; }
+  int fd() const { return fd_.get(); }
+  uint64_t bytes_sent() const { return bytes_sent_; }
+  IoContext& io() { return io_; }
+
+ private:
+  void OnEvents(uint32_t events) override;
+  void Run() override { Flush(); }
+  void Flush();
+
+  IoContext& io_;
+  Owner& owner_;
+  Buffer out_;
+  uint64_t bytes_sent_ = 0;
+  Fd fd_;
+  const event::Phase phase_;
+  bool connecting_;
+  bool readable_ = false;
+  bool writable_ = true;
+  bool peer_closed_ = false;  // EPOLLRDHUP: data may still precede the end.
+  bool was_above_ = false;
+  bool tell_when_empty_ = false;
+  bool write_failed_ = false;
+};
+
+}  // namespace sluice::net

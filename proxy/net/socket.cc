@@ -1,0 +1,90 @@
+#include "proxy/net/socket.h"
+
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace sluice::net {
+namespace {
+
+absl::Status BindError(const Address& address, int error) {
+  const std::string text = absl::StrCat(address.ToString(), ": ", std::strerror(error));
+  if (error == EADDRINUSE) return absl::AlreadyExistsError(text);
+  if (error == EACCES) return absl::PermissionDeniedError(text);
+  return absl::FailedPreconditionError(text);
+}
+
+void SetOption(int fd, int level, int option, int value) {
+  // Only tuning goes through here: a kernel that refuses it still works.
+  setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+absl::StatusOr<Fd> Bind(const Address& address, bool reuse_port) {
+  Fd fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.is_open()) return BindError(address, errno);
+  SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (reuse_port) SetOption(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  if (address.family() == AF_INET6) SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  sockaddr_storage storage;
+  const socklen_t length = address.ToSockaddr(storage);
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
+    return BindError(address, errno);
+  }
+  return fd;
+}
+
+}  // namespace
+
+void Fd::Close() {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+}
+
+absl::StatusOr<Fd> Listen(const Address& address, int backlog) {
+  ASSIGN_OR_RETURN(Fd fd, Bind(address, /*reuse_port=*/true));
+  SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  if (listen(fd.get(), backlog) != 0) return BindError(address, errno);
+  return fd;
+}
+
+absl::Status ProbeBind(const Address& address) {
+  ASSIGN_OR_RETURN(Fd fd, Bind(address, /*reuse_port=*/false));
+  // SO_REUSEADDR lets two sockets bind as long as neither listens.
+  if (listen(fd.get(), 1) != 0) return BindError(address, errno);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Fd> StartConnect(const Address& address) {
+  Fd fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.is_open()) {
+    return absl::ResourceExhaustedError(absl::StrCat("socket: ", std::strerror(errno)));
+  }
+  SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  sockaddr_storage storage;
+  const socklen_t length = address.ToSockaddr(storage);
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0 &&
+      errno != EINPROGRESS) {
+    return absl::UnavailableError(absl::StrCat(address.ToString(), ": ", std::strerror(errno)));
+  }
+  return fd;
+}
+
+int ConnectError(int fd) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  return error;
+}
+
+Address LocalAddress(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(storage);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return Address();
+  return Address::FromSockaddr(storage);
+}
+
+}  // namespace sluice::net
