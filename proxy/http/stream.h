@@ -1,0 +1,134 @@
+// The seam between codecs and the exchange: one request and its response, on the client's side
+// (ServerStream) and on a server's (ClientStream).
+//
+// Rules for both:
+//  - Thread: one worker's. All calls are made on it.
+//  - A call of the exchange into a stream never calls back into the exchange before it returns;
+//    results come later, from the loop. The one exception is noted at its method.
+//  - After Reset(), or after OnReset(), neither side calls the other again.
+//  - Body flows in buffers whose slices are shared, not copied. Back-pressure is counted: each
+//    Pause must be matched by one Resume; while paused a source delivers no more than it has
+//    already read.
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/http/message.h"
+#include "proxy/net/address.h"
+#include "proxy/net/buffer.h"
+
+namespace sluice::http {
+
+// Why a stream ended early. The same for all codecs: retry policy and logs depend on it.
+enum class ResetReason : uint8_t {
+  kNone,
+  kPeerClosed,       // The connection ended or was reset by the peer.
+  kPeerReset,        // The peer reset this stream (HTTP/2 RST_STREAM).
+  kPeerRefused,      // The peer certainly did not process it (REFUSED_STREAM, GOAWAY).
+  kProtocolError,    // The peer broke the protocol.
+  kConnectFailed,    // No connection came about: refused or unreachable.
+  kConnectTimeout,
+  kLocalReset,       // We ended it.
+  kOverload,         // No memory or descriptors.
+};
+
+// What the codec found wrong with a request before there was an exchange, or what the exchange
+// answers on its own: an HTTP status and a stable detail of the registry (observe/response_flags).
+struct LocalError {
+  int status;
+  const char* details;
+};
+
+// Client side. Implemented by the server codecs; used by the exchange.
+class ServerStream {
+ public:
+  // 1xx, any number of times before SendHead(). Ignored where the client cannot take it (HTTP/1.0).
+  virtual void SendInformational(const ResponseHead& head) = 0;
+  // The response. `end`: nothing follows. The views in it need to live until the call returns.
+  virtual void SendHead(const ResponseHead& head, bool end) = 0;
+  virtual void SendBody(net::Buffer&& body, bool end) = 0;
+  // Ends the response. `trailers` may be null.
+  virtual void SendEnd(const HeaderMap* trailers) = 0;
+  // Ends the exchange at once: closes an HTTP/1 connection, resets an HTTP/2 stream.
+  virtual void Reset(ResetReason reason) = 0;
+  // The exchange is done with the stream (response sent whole) and about to go. What remains of the
+  // request is read and dropped, or the connection closed, as the codec sees fit.
+  virtual void Release() = 0;
+
+  // Of the request's body.
+  virtual void PauseBody() = 0;
+  virtual void ResumeBody() = 0;
+
+  // More is queued than should be: stop the source, OnSendRoom() follows.
+  virtual bool is_send_blocked() const = 0;
+
+  virtual Arena& arena() = 0;
+  virtual const net::Address& peer_address() const = 0;
+  virtual net::Address local_address() const = 0;
+  virtual uint64_t connection_id() const = 0;
+  virtual bool is_secure() const = 0;
+
+ protected:
+  ~ServerStream() = default;
+};
+
+// What the exchange is told by the client's side.
+class ServerStreamEvents {
+ public:
+  virtual void OnRequestBody(net::Buffer&& body) = 0;
+  // The request is complete. `trailers` may be null; its memory is the stream's arena.
+  virtual void OnRequestEnd(const HeaderMap* trailers) = 0;
+  // The client is gone or broke the protocol in mid-body (`error` says how to answer if nothing was
+  // sent yet; null if it is gone).
+  virtual void OnClientReset(ResetReason reason, const LocalError* error) = 0;
+  virtual void OnSendRoom() = 0;
+
+ protected:
+  ~ServerStreamEvents() = default;
+};
+
+// Server side. Implemented by the client codecs; used by an attempt.
+class ClientStream {
+ public:
+  // Once. `end`: no body follows. The views need to live until the call returns.
+  virtual void SendHead(const RequestHead& head, bool end) = 0;
+  virtual void SendBody(net::Buffer&& body, bool end) = 0;
+  virtual void SendEnd(const HeaderMap* trailers) = 0;
+  // Ends it early, or says that a finished one is no longer looked at. The events object is not
+  // used again.
+  virtual void Reset(ResetReason reason) = 0;
+
+  // Of the response's body.
+  virtual void PauseBody() = 0;
+  virtual void ResumeBody() = 0;
+  virtual bool is_send_blocked() const = 0;
+
+  // Whether any byte of this request may have reached the peer.
+  virtual bool has_sent_bytes() const = 0;
+  // Whether the connection had carried a request before this one.
+  virtual bool is_reused() const = 0;
+  virtual net::Address local_address() const = 0;
+
+ protected:
+  ~ClientStream() = default;
+};
+
+// What an attempt is told by the server's side.
+class ClientStreamEvents {
+ public:
+  // Memory for response heads.
+  virtual Arena& arena() = 0;
+  // 100 and 103; never 101.
+  virtual void OnInformational(ResponseHead& head) = 0;
+  // Once. The views in it live until the call returns, those in arena() longer.
+  virtual void OnHead(ResponseHead& head, bool end) = 0;
+  virtual void OnBody(net::Buffer&& body) = 0;
+  virtual void OnEnd(const HeaderMap* trailers) = 0;
+  virtual void OnReset(ResetReason reason) = 0;
+  virtual void OnSendRoom() = 0;
+
+ protected:
+  ~ClientStreamEvents() = default;
+};
+
+}  // namespace sluice::http
