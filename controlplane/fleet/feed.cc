@@ -1,0 +1,126 @@
+#include "controlplane/fleet/feed.h"
+
+#include <tuple>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+
+namespace sluice::fleet {
+namespace {
+
+size_t BytesOf(const ViewDelta& delta) {
+  size_t bytes = 0;
+  for (const store::ResourceChange& change : delta.resources) {
+    if (change.before != nullptr) bytes += change.before->bytes.size();
+    if (change.after != nullptr) bytes += change.after->bytes.size();
+  }
+  return bytes;
+}
+
+bool IsSame(const store::ResourceChange& change) {
+  if (change.before == nullptr || change.after == nullptr) return change.before == change.after;
+  return change.before->digest == change.after->digest;
+}
+
+bool IsSame(const store::EndpointChange& change) {
+  if (change.before == nullptr || change.after == nullptr) return change.before == change.after;
+  return change.before->weight == change.after->weight;
+}
+
+// Joins changes of the same key: the first `before`, the last `after`; nothing of what is as it
+// was.
+template <typename Key, typename Change>
+class Joined {
+ public:
+  void Add(const Key& key, const Change& change) {
+    const auto [it, is_new] = changes_.try_emplace(key, change);
+    if (!is_new) it->second.after = change.after;
+  }
+
+  std::vector<Change> Take() && {
+    std::vector<Change> joined;
+    for (auto& [key, change] : changes_) {
+      if (!IsSame(change)) joined.push_back(std::move(change));
+    }
+    return joined;
+  }
+
+ private:
+  absl::flat_hash_map<Key, Change> changes_;
+};
+
+}  // namespace
+
+Feed::Feed(Catalog& catalog, std::vector<std::string> groups, Limits limits)
+    : limits_(limits), view_(catalog, std::move(groups)) {}
+
+bool Feed::Follow(const Catalog::Touched& touched) {
+  std::string from_hash = view_.hash();
+  ViewDelta delta = view_.Apply(touched);
+  if (delta.empty()) return false;
+  const size_t bytes = BytesOf(delta);
+  changes_.push_back({std::move(from_hash), std::move(delta), bytes});
+  bytes_ += bytes;
+  while (changes_.size() > limits_.changes || bytes_ > limits_.bytes) {
+    bytes_ -= changes_.front().bytes;
+    changes_.pop_front();
+  }
+  entries_.clear();
+  all_entries_.reset();
+  return true;
+}
+
+std::shared_ptr<const Update> Feed::UpdateTo(const store::GenerationId& id, absl::Time committed_at,
+                                             const std::optional<Generation>& held) {
+  if (updates_to_ != id) {
+    updates_.clear();
+    updates_to_ = id;
+  }
+  From key;
+  std::shared_ptr<const Entries> entries;
+  if (held.has_value()) entries = EntriesSince(held->view_hash);
+  const bool is_full = entries == nullptr;
+  if (!is_full) key = {held->id.store_id, held->id.epoch, held->id.number, held->view_hash};
+  std::weak_ptr<const Update>& shared = updates_[key];
+  if (std::shared_ptr<const Update> update = shared.lock(); update != nullptr) return update;
+  if (is_full) entries = AllEntries();
+  Step step{is_full ? std::nullopt : held, {id, view_.hash()}, view_.schema(), committed_at};
+  std::shared_ptr<const Update> update = MakeUpdate(std::move(step), std::move(entries));
+  shared = update;
+  return update;
+}
+
+std::optional<ViewDelta> Feed::Since(const std::string& hash) const {
+  if (hash == view_.hash()) return ViewDelta();
+  auto first = changes_.rbegin();
+  while (first != changes_.rend() && first->from_hash != hash) ++first;
+  if (first == changes_.rend()) return std::nullopt;
+  if (first == changes_.rbegin()) return first->delta;
+  Joined<resource::Key, store::ResourceChange> resources;
+  Joined<std::tuple<std::string, std::string, std::string>, store::EndpointChange> endpoints;
+  for (auto change = first.base() - 1; change != changes_.end(); ++change) {
+    for (const store::ResourceChange& c : change->delta.resources) resources.Add(c.key(), c);
+    for (const store::EndpointChange& c : change->delta.endpoints) {
+      endpoints.Add({c.any().upstream, c.any().owner, c.any().address}, c);
+    }
+  }
+  return ViewDelta{std::move(resources).Take(), std::move(endpoints).Take()};
+}
+
+std::shared_ptr<const Entries> Feed::EntriesSince(const std::string& hash) {
+  if (const auto it = entries_.find(hash); it != entries_.end()) return it->second;
+  const std::optional<ViewDelta> delta = Since(hash);
+  if (!delta.has_value()) return nullptr;
+  return entries_[hash] = EncodeEntries(*delta);
+}
+
+std::shared_ptr<const Entries> Feed::AllEntries() {
+  std::shared_ptr<const Entries> entries = all_entries_.lock();
+  if (entries == nullptr) {
+    entries = EncodeEntries(view_.Everything());
+    all_entries_ = entries;
+  }
+  return entries;
+}
+
+}  // namespace sluice::fleet
