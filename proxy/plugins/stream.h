@@ -1,0 +1,115 @@
+// What a plugin may know of an exchange and do with it.
+//
+// Implemented by exchange::Exchange, and by plugins/testing for tests of plugins.
+// Thread: one worker's. Lifetime: a plugin's request state lives within the stream.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "proxy/http/message.h"
+#include "proxy/net/address.h"
+#include "proxy/plugins/consumer.h"
+
+namespace sluice::plugins {
+
+// A response that comes from a plugin instead of the upstream.
+struct LocalReply {
+  int status = 500;
+  // Stable reason, for logs, metrics and Proxy-Status: lower case and underscores, a literal.
+  const char* details = "";
+  // Empty: the standard body (text/plain or, where accepted, JSON, with the request id).
+  absl::string_view body;
+  // Of `body`. Must live as long as the request, as `body` must.
+  absl::string_view content_type = "text/plain; charset=utf-8";
+  // An empty body is meant: the standard one is not put in its place.
+  bool no_body = false;
+};
+
+class Stream {
+ public:
+  // The request. Its headers may be edited until the request head has passed the chain; `path`,
+  // `query` and `authority` are what goes to the upstream.
+  http::RequestHead& request() { return request_; }
+  const http::RequestHead& request() const { return request_; }
+  // The response, from the response hooks on; before that, its headers may be added to and are sent
+  // with whatever response comes (Reply() or the upstream's).
+  http::ResponseHead& response() { return response_; }
+  const http::ResponseHead& response() const { return response_; }
+  // Memory that lives as long as the request.
+  http::Arena& arena() { return request_.headers.arena(); }
+
+  // Path as routed, before any rewrite: normalised, without query.
+  absl::string_view original_path() const { return original_path_; }
+  // Names; empty without a route (global rules run for unmatched requests too).
+  absl::string_view route() const { return route_name_; }
+  absl::string_view upstream() const { return upstream_name_; }
+  absl::string_view listener() const { return listener_name_; }
+  // "http" or "https", by the client's connection or a trusted proxy's word.
+  absl::string_view scheme() const { return scheme_; }
+  // The client as Listener.client_address finds it.
+  const net::IpAddress& client_ip() const { return client_ip_; }
+  // Whether the peer is one of the listener's trusted proxies.
+  bool is_peer_trusted() const { return is_peer_trusted_; }
+
+  // What the route's pattern or expression captured; empty for an unknown name. Expressions number
+  // their groups from "1".
+  virtual absl::string_view Capture(absl::string_view name) const = 0;
+
+  // Empty until a plugin sets it. Must live as long as the request (arena).
+  absl::string_view request_id() const { return request_id_; }
+  void SetRequestId(absl::string_view id) { request_id_ = id; }
+
+  // Null until an authentication plugin says who it is. Only valid until the authenticate phase has
+  // ended and within hooks: take names with consumer_name().
+  const Consumer* consumer() const { return consumer_; }
+  absl::string_view consumer_name() const { return consumer_name_; }
+  absl::string_view consumer_group() const { return consumer_group_; }
+  // For plugins of the authenticate phase.
+  void SetConsumer(const Consumer& consumer);
+  virtual const ConsumerTable& consumers() const = 0;
+
+  // Host that the upstream sees, over Upstream.host; empty: not overridden. Lives with the request.
+  absl::string_view upstream_host() const { return upstream_host_; }
+  void SetUpstreamHost(absl::string_view host) { upstream_host_ = host; }
+
+  // Answers the request. Headers for the reply are those added to response().headers. Only from a
+  // request hook (return kStop after it) or while paused; later calls are ignored.
+  virtual void Reply(const LocalReply& reply) = 0;
+  // Continues after a hook that returned kStop without a reply. Not from inside a hook.
+  virtual void Resume() = 0;
+
+  // The loop's time: monotonic nanoseconds, and seconds since the epoch.
+  virtual int64_t now_ns() const = 0;
+  virtual int64_t unix_seconds() const = 0;
+  // From the worker's generator: not for secrets.
+  virtual uint64_t Random() = 0;
+
+ protected:
+  explicit Stream(http::Arena& arena) : request_(arena), response_(arena) {}
+  ~Stream() = default;
+
+  http::RequestHead request_;
+  http::ResponseHead response_;
+  absl::string_view original_path_;
+  absl::string_view route_name_;
+  absl::string_view upstream_name_;
+  absl::string_view listener_name_;
+  absl::string_view scheme_ = "http";
+  absl::string_view request_id_;
+  absl::string_view upstream_host_;
+  absl::string_view consumer_name_;
+  absl::string_view consumer_group_;
+  const Consumer* consumer_ = nullptr;
+  net::IpAddress client_ip_;
+  bool is_peer_trusted_ = false;
+};
+
+inline void Stream::SetConsumer(const Consumer& consumer) {
+  consumer_ = &consumer;
+  consumer_name_ = arena().Copy(consumer.name);
+  consumer_group_ = arena().Copy(consumer.group);
+}
+
+}  // namespace sluice::plugins
