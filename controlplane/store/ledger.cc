@@ -46,8 +46,8 @@ std::optional<ResourceChange> ChangeOf(const State& state, ResourceWrite write, 
   }
   if (change.before != nullptr && change.before->bytes == *write.bytes) return std::nullopt;
   std::string digest = resource::Digest(write.key, *write.bytes);
-  change.after = std::make_shared<const StoredResource>(StoredResource{
-      std::move(write.key), *std::move(write.bytes), std::move(digest), number});
+  change.after = std::make_shared<const StoredResource>(
+      StoredResource{std::move(write.key), *std::move(write.bytes), std::move(digest), number});
   return change;
 }
 
@@ -61,8 +61,8 @@ EndpointSet Apply(const Registration& registration, EndpointSet endpoints,
     kept.insert(endpoint.address);
     const auto before = endpoints.Find(EndpointOrder(upstream, owner, endpoint.address));
     if (before != nullptr && before->weight == endpoint.weight) continue;
-    touched.push_back(std::make_shared<const StoredEndpoint>(StoredEndpoint{
-        upstream, owner, endpoint.address, endpoint.weight, registration.ttl}));
+    touched.push_back(std::make_shared<const StoredEndpoint>(
+        StoredEndpoint{upstream, owner, endpoint.address, endpoint.weight, registration.ttl}));
     endpoints = endpoints.With(touched.back());
   }
   std::vector<std::shared_ptr<const StoredEndpoint>> gone;
@@ -269,8 +269,9 @@ absl::StatusOr<ResourceSet> Ledger::ResourcesAt(uint64_t generation) {
   if (generation == 0) return ResourceSet();
   const std::shared_ptr<const State> present = state();
   if (generation == present->head.generation.number) return present->resources;
-  ASSIGN_OR_RETURN(const ChangeSet changes,
-                   store_.Changes(generation, std::max(generation, present->head.generation.number)));
+  ASSIGN_OR_RETURN(
+      const ChangeSet changes,
+      store_.Changes(generation, std::max(generation, present->head.generation.number)));
   ResourceSet resources = present->resources;
   for (const ResourceChange& change : changes.resources) {
     resources = change.before != nullptr ? resources.With(change.before)
@@ -284,7 +285,15 @@ absl::StatusOr<std::vector<CommitRecord>> Ledger::History(const HistoryQuery& qu
 }
 
 absl::StatusOr<ChangeSet> Ledger::Changes(uint64_t from, uint64_t to) {
-  return store_.Changes(from, to);
+  ASSIGN_OR_RETURN(ChangeSet changes, store_.Changes(from, to));
+  const auto is_back = [](const ResourceChange& change) {
+    return change.before != nullptr && change.after != nullptr &&
+           change.before->digest == change.after->digest;
+  };
+  changes.resources.erase(
+      std::remove_if(changes.resources.begin(), changes.resources.end(), is_back),
+      changes.resources.end());
+  return changes;
 }
 
 std::unique_ptr<Ledger::Subscription> Ledger::Subscribe(CommitFeed::OnCommit on_commit) {

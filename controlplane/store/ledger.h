@@ -51,7 +51,8 @@ struct Registration {
 
 // Thread: any, for every method. What writes (Commit, Register, ExpireLeases, RaiseEpoch) waits for
 //   the disk and for other writers, what reads the past (ResourcesAt, History, Changes) for the
-//   disk: neither belongs on an event loop. state(), Renew(), LeaseEnd() and Subscribe() never wait.
+//   disk: neither belongs on an event loop. state(), Renew(), LeaseEnd() and Subscribe() never
+//   wait.
 // Lifetime: `store` and `clock` outlive the ledger, the ledger its subscriptions.
 class Ledger {
  public:
@@ -101,14 +102,16 @@ class Ledger {
   //   NOT_FOUND  it does not exist or is no longer kept
   absl::StatusOr<ResourceSet> ResourcesAt(uint64_t generation);
 
-  // As in Store.
+  // As Store::History.
   absl::StatusOr<std::vector<CommitRecord>> History(const HistoryQuery& query);
+
+  // As Store::Changes, without resources that were changed back.
   absl::StatusOr<ChangeSet> Changes(uint64_t from, uint64_t to);
 
-  // Calls back with the present state first (`is_start`), then with every later commit, in order and
-  // without gaps, shortly after the commit, which does not wait for it: a caller of Commit() may know
-  // of a generation before the subscribers do. Runs on the ledger's own thread with no lock held; it
-  // delays other subscribers, so hand over and return.
+  // Calls back with the present state first (`is_start`), then with every later commit, in order
+  // and without gaps, shortly after the commit, which does not wait for it: a caller of Commit()
+  // may know of a generation before the subscribers do. Runs on the ledger's own thread with no
+  // lock held; it delays other subscribers, so hand over and return.
   using Subscription = CommitFeed::Subscription;
   [[nodiscard]] std::unique_ptr<Subscription> Subscribe(CommitFeed::OnCommit on_commit);
 

@@ -48,7 +48,7 @@ struct StoredEndpoint {
   std::string owner;
   std::string address;
   uint32_t weight = 1;
-  // Of its lease when it was committed: what a control plane that starts grants it.
+  // Of its lease when it was committed: what a control plane that starts grants it. Not in history.
   absl::Duration ttl;
 
   auto order() const { return std::tie(upstream, owner, address); }
@@ -114,7 +114,8 @@ struct NewCommit {
   std::vector<EndpointChange> endpoints;
 };
 
-// What differs between two generations: one entry for each key, with the values of the two ends.
+// What happened between two generations: one entry, by key, for each that was touched and is there
+// at one end at least, with the values of the two ends. They may be equal: it was changed back.
 struct ChangeSet {
   std::vector<ResourceChange> resources;
   // Unset if the endpoint commits of that span are no longer kept.
@@ -122,9 +123,9 @@ struct ChangeSet {
 };
 
 struct HistoryQuery {
-  size_t limit = 0;         // 0: all that are kept.
-  uint64_t after = 0;       // Only commits with a higher number.
-  bool endpoints = false;   // Those of Origin::kEndpoints too.
+  size_t limit = 0;        // 0: all that are kept.
+  uint64_t after = 0;      // Only commits with a higher number.
+  bool endpoints = false;  // Those of Origin::kEndpoints too.
 };
 
 // Keeps content and history; every back end passes testing/store_contract.h.
@@ -135,8 +136,8 @@ struct HistoryQuery {
 // Thread: any. Every method may block on a disk or a network.
 // Errors of every method: UNAVAILABLE, the medium cannot be read or written now, try again;
 //   RESOURCE_EXHAUSTED, it is full; DATA_LOSS, what is stored is damaged.
-// After an error of Commit or RaiseEpoch the store holds the old state or the new one; after
-//   UNAVAILABLE the caller finds out which with Load().
+// After an error of Commit or RaiseEpoch the old state stands for as long as this process lives.
+//   After a crash in the midst of one, it is the old state or the new one.
 class Store {
  public:
   virtual ~Store() = default;

@@ -1,0 +1,33 @@
+// The history in the database: writing a commit's changes, trimming, and reading back.
+// Every function runs within the caller's transaction.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controlplane/store/sqlite/database.h"
+#include "controlplane/store/store.h"
+
+namespace sluice::store {
+
+[[nodiscard]] absl::Status WriteLog(Database& db, const NewCommit& commit);
+
+// After each commit of `origin`: drops the oldest beyond the newest `keep` (at least one), with the
+// blobs that only they held.
+[[nodiscard]] absl::Status TrimLog(Database& db, Origin origin, uint64_t keep);
+
+absl::StatusOr<std::vector<CommitRecord>> ReadHistory(Database& db, const HistoryQuery& query);
+
+// As Store::Changes.
+absl::StatusOr<ChangeSet> ReadChanges(Database& db, uint64_t from, uint64_t to);
+
+// Kind, namespace and name in three columns of a row.
+//   FAILED_PRECONDITION  a kind that this build does not know: a newer one has written it
+absl::StatusOr<resource::Key> KeyFrom(const Query& row, int first_column);
+
+// DATA_LOSS if the bytes are not those of the digest.
+[[nodiscard]] absl::Status CheckDigest(const StoredResource& resource);
+
+}  // namespace sluice::store

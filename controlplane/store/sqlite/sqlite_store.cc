@@ -1,0 +1,165 @@
+#include "controlplane/store/sqlite/sqlite_store.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/resource/digest.h"
+#include "base/status_macros.h"
+#include "controlplane/store/sqlite/change_log.h"
+#include "controlplane/store/sqlite/schema.h"
+
+namespace sluice::store {
+namespace {
+
+absl::StatusOr<Head> ReadHead(Database& db) {
+  Query row(db, "SELECT store_id, epoch, number, configuration FROM head");
+  if (!row.Next()) {
+    RETURN_IF_ERROR(row.status());
+    return absl::DataLossError("the database has no head");
+  }
+  return Head{{row.Text(0), row.Uint(1), row.Uint(2)}, row.Uint(3)};
+}
+
+absl::Status CheckHead(Database& db, const Head& expected) {
+  ASSIGN_OR_RETURN(const Head head, ReadHead(db));
+  if (head == expected) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat("the store is at generation ", head.generation.number,
+                                         ", not at ", expected.generation.number));
+}
+
+absl::Status WriteResource(Database& db, const ResourceChange& change) {
+  const resource::Key& key = change.key();
+  const absl::string_view kind = resource::KindName(key.kind);
+  if (change.after == nullptr) {
+    Query remove(db, "DELETE FROM resource WHERE kind = ? AND ns = ? AND name = ?", kind, key.ns,
+                 key.name);
+    return remove.Run();
+  }
+  const StoredResource& after = *change.after;
+  // It may be there: a rollback brings old content back.
+  Query blob(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", Blob{after.digest}, Blob{after.bytes});
+  RETURN_IF_ERROR(blob.Run());
+  Query write(db, "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?)", kind, key.ns, key.name,
+              Blob{after.digest}, after.changed_in);
+  return write.Run();
+}
+
+absl::Status WriteEndpoint(Database& db, const EndpointChange& change) {
+  const StoredEndpoint& endpoint = change.any();
+  if (change.after == nullptr) {
+    Query remove(db, "DELETE FROM endpoint WHERE upstream = ? AND owner = ? AND address = ?",
+                 endpoint.upstream, endpoint.owner, endpoint.address);
+    return remove.Run();
+  }
+  Query write(db, "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)", endpoint.upstream,
+              endpoint.owner, endpoint.address, endpoint.weight,
+              absl::ToInt64Nanoseconds(endpoint.ttl));
+  return write.Run();
+}
+
+absl::Status WriteHead(Database& db, const NewCommit& commit) {
+  const uint64_t number = commit.record.generation.number;
+  Query head(db, "UPDATE head SET number = ?1, configuration = iif(?2, ?1, configuration)", number,
+             commit.resources.empty() ? 0 : 1);
+  return head.Run();
+}
+
+absl::Status LoadResources(Database& db, Content& content) {
+  Query row(db,
+            "SELECT kind, ns, name, r.digest, changed_in, bytes "
+            "FROM resource r LEFT JOIN blob b ON b.digest = r.digest ORDER BY kind, ns, name");
+  while (row.Next()) {
+    auto stored = std::make_shared<StoredResource>();
+    ASSIGN_OR_RETURN(stored->key, KeyFrom(row, 0));
+    stored->digest = row.Text(3);
+    stored->changed_in = row.Uint(4);
+    stored->bytes = row.Text(5);
+    RETURN_IF_ERROR(CheckDigest(*stored));
+    content.resources.push_back(std::move(stored));
+  }
+  return row.status();
+}
+
+absl::Status LoadEndpoints(Database& db, Content& content) {
+  Query row(db,
+            "SELECT upstream, owner, address, weight, ttl_ns FROM endpoint "
+            "ORDER BY upstream, owner, address");
+  while (row.Next()) {
+    content.endpoints.push_back(std::make_shared<const StoredEndpoint>(
+        StoredEndpoint{row.Text(0), row.Text(1), row.Text(2), static_cast<uint32_t>(row.Uint(3)),
+                       absl::Nanoseconds(row.Int(4))}));
+  }
+  return row.status();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& data_dir,
+                                                               Options options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<DataDir> dir, DataDir::Lock(data_dir));
+  const std::string path = data_dir + "/sluice.db";
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> writer, Database::Open(path, options.vfs));
+  RETURN_IF_ERROR(Migrate(*writer, path, Migrations()));
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> reader, Database::Open(path, options.vfs));
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::move(options), std::move(dir), std::move(writer), std::move(reader)));
+}
+
+SqliteStore::SqliteStore(Options options, std::unique_ptr<DataDir> dir,
+                         std::unique_ptr<Database> writer, std::unique_ptr<Database> reader)
+    : options_(std::move(options)),
+      dir_(std::move(dir)),
+      writer_(std::move(writer)),
+      reader_(std::move(reader)) {}
+
+absl::StatusOr<Content> SqliteStore::Load() {
+  MutexLock lock(reader_mu_);
+  Transaction transaction(*reader_, Transaction::Mode::kRead);
+  RETURN_IF_ERROR(transaction.status());
+  Content content;
+  ASSIGN_OR_RETURN(content.head, ReadHead(*reader_));
+  RETURN_IF_ERROR(LoadResources(*reader_, content));
+  RETURN_IF_ERROR(LoadEndpoints(*reader_, content));
+  return content;
+}
+
+absl::Status SqliteStore::Commit(const Head& expected, const NewCommit& commit) {
+  MutexLock lock(writer_mu_);
+  Transaction transaction(*writer_, Transaction::Mode::kWrite);
+  RETURN_IF_ERROR(transaction.status());
+  RETURN_IF_ERROR(CheckHead(*writer_, expected));
+  for (const ResourceChange& change : commit.resources) {
+    RETURN_IF_ERROR(WriteResource(*writer_, change));
+  }
+  for (const EndpointChange& change : commit.endpoints) {
+    RETURN_IF_ERROR(WriteEndpoint(*writer_, change));
+  }
+  RETURN_IF_ERROR(WriteLog(*writer_, commit));
+  RETURN_IF_ERROR(TrimLog(*writer_, commit.record.meta.origin, options_.history_keep));
+  RETURN_IF_ERROR(WriteHead(*writer_, commit));
+  return transaction.Commit();
+}
+
+absl::Status SqliteStore::RaiseEpoch(const Head& expected, uint64_t epoch) {
+  MutexLock lock(writer_mu_);
+  Transaction transaction(*writer_, Transaction::Mode::kWrite);
+  RETURN_IF_ERROR(transaction.status());
+  RETURN_IF_ERROR(CheckHead(*writer_, expected));
+  Query head(*writer_, "UPDATE head SET epoch = ?", epoch);
+  RETURN_IF_ERROR(head.Run());
+  return transaction.Commit();
+}
+
+absl::StatusOr<std::vector<CommitRecord>> SqliteStore::History(const HistoryQuery& query) {
+  MutexLock lock(reader_mu_);
+  return ReadHistory(*reader_, query);
+}
+
+absl::StatusOr<ChangeSet> SqliteStore::Changes(uint64_t from, uint64_t to) {
+  MutexLock lock(reader_mu_);
+  Transaction transaction(*reader_, Transaction::Mode::kRead);
+  RETURN_IF_ERROR(transaction.status());
+  return ReadChanges(*reader_, from, to);
+}
+
+}  // namespace sluice::store
