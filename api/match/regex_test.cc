@@ -1,0 +1,80 @@
+#include "api/match/regex.h"
+
+#include <array>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sluice::match {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::unique_ptr<const Regex> Compiled(absl::string_view pattern) {
+  auto regex = Regex::Compile(pattern);
+  EXPECT_TRUE(regex.ok()) << regex.status();
+  return *std::move(regex);
+}
+
+TEST(RegexTest, TheWholeTextMustMatch) {
+  const auto regex = Compiled("/v[0-9]+");
+  EXPECT_TRUE(regex->Matches("/v12"));
+  EXPECT_FALSE(regex->Matches("/v12/x"));
+  EXPECT_FALSE(regex->Matches("x/v12"));
+}
+
+TEST(RegexTest, AnAlternativeIsOneOfTheWhole) {
+  const auto regex = Compiled("a|b");
+  EXPECT_TRUE(regex->Matches("a"));
+  EXPECT_FALSE(regex->Matches("ab"));
+}
+
+TEST(RegexTest, ParenthesesMustBalanceByThemselves) { EXPECT_FALSE(Regex::Compile("a)(b").ok()); }
+
+TEST(RegexTest, AnExpressionThatIsTooLargeIsRefused) {
+  EXPECT_FALSE(Regex::Compile("((a{1,100}){1,100}){1,100}").ok());
+}
+
+TEST(RegexTest, GroupsAreCapturedByNumberAndName) {
+  const auto regex = Compiled("/(v[0-9]+)/(?P<id>[^/]+)(/x)?");
+  EXPECT_THAT(regex->group_names(), ElementsAre("1", "id", "3"));
+  std::array<absl::string_view, 3> groups;
+  ASSERT_TRUE(regex->Capture("/v1/abc", absl::MakeSpan(groups)));
+  EXPECT_THAT(groups, ElementsAre("v1", "abc", ""));
+}
+
+TEST(RegexTest, AStrayByteDoesNotHideTheRestOfAText) {
+  EXPECT_TRUE(Compiled(".*admin.*")
+                  ->Matches("\xFF"
+                            "admin\xC3"));
+}
+
+TEST(RegexTest, ACharacterOutsideAsciiIsOneCharacter) {
+  EXPECT_TRUE(Compiled("caf[\xC3\xA9\xC3\xA8]")->Matches("caf\xC3\xA9"));
+  EXPECT_FALSE(Compiled("caf[\xC3\xA9\xC3\xA8]")->Matches("caf\xC3"));
+  EXPECT_TRUE(Compiled("\\p{Greek}+")->Matches("\xCE\xB1"));
+}
+
+TEST(RegexTest, WhatEveryMatchBeginsWithIsKnown) {
+  EXPECT_EQ(Compiled("/api/users/[0-9]+")->prefix(), "/api/users/");
+  EXPECT_EQ(Compiled("/v[0-9]+/orders")->prefix(), "/v");
+  EXPECT_EQ(Compiled("/a/b")->prefix(), "/a/b");
+  EXPECT_EQ(Compiled("/a/b|/a/c")->prefix(), "/a/");
+  EXPECT_EQ(Compiled(".*/a")->prefix(), "");
+  EXPECT_EQ(Compiled("(?i)/a")->prefix(), "/");
+}
+
+TEST(RegexTest, WhatEveryMatchEndsWithIsKnown) {
+  EXPECT_EQ(Compiled("/v[0-9]+/orders-7")->suffix(), "/orders-7");
+  EXPECT_EQ(Compiled("/a/(b|c)")->suffix(), "");
+  EXPECT_EQ(Compiled("/a|/b")->suffix(), "");
+  EXPECT_EQ(Compiled("/x\\d")->suffix(), "");
+  EXPECT_EQ(Compiled("/x\\x41b")->suffix(), "");
+  EXPECT_EQ(Compiled("/x\\pLb/c")->suffix(), "/c");
+  EXPECT_EQ(Compiled("/(?i)x")->suffix(), "");
+  EXPECT_EQ(Compiled("/(?si)x")->suffix(), "");
+}
+
+}  // namespace
+}  // namespace sluice::match
