@@ -1,0 +1,1 @@
+"""Compares Sluice with its peers; `tools/bench/run` starts it."""
