@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controlplane/store/sqlite/schema.h"
+#include "controlplane/store/testing/commit_writer.h"
 #include "controlplane/store/testing/store_contract.h"
 #include "controlplane/store/testing/temp_dir.h"
 
