@@ -1,0 +1,109 @@
+#include "api/validate/plugins/registry.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_map.h"
+#include "google/protobuf/any.pb.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "sluice/plugins/v1/consumer_restriction.pb.h"
+#include "sluice/plugins/v1/disabled.pb.h"
+#include "sluice/plugins/v1/headers.pb.h"
+#include "sluice/plugins/v1/ip_restriction.pb.h"
+#include "sluice/plugins/v1/key_auth.pb.h"
+#include "sluice/plugins/v1/limit_count.pb.h"
+#include "sluice/plugins/v1/redirect.pb.h"
+#include "sluice/plugins/v1/request_id.pb.h"
+#include "sluice/plugins/v1/respond.pb.h"
+#include "sluice/plugins/v1/rewrite.pb.h"
+#include "sluice/v1/options.pb.h"
+
+namespace sluice::validate {
+namespace {
+
+template <typename Config>
+Plugin Entry() {
+  const v1::PluginInfo& info = Config::descriptor()->options().GetExtension(v1::plugin);
+  return {info.name(),  static_cast<Phase>(info.phase()), info.order(),
+          info.since(), info.answers(),                   &Config::default_instance()};
+}
+
+// One line a plugin.
+std::vector<Plugin> MakePlugins() {
+  using namespace plugins::v1;
+  std::vector<Plugin> plugins = {
+      Entry<ConsumerRestriction>(),
+      Entry<Headers>(),
+      Entry<IpRestriction>(),
+      Entry<KeyAuth>(),
+      Entry<LimitCount>(),
+      Entry<Redirect>(),
+      Entry<RequestId>(),
+      Entry<Respond>(),
+      Entry<Rewrite>(),
+  };
+  std::sort(plugins.begin(), plugins.end(),
+            [](const Plugin& a, const Plugin& b) { return a.name < b.name; });
+  return plugins;
+}
+
+// "sluice.plugins.v1.KeyAuth" of "type.googleapis.com/sluice.plugins.v1.KeyAuth".
+absl::string_view TypeName(const google::protobuf::Any& any) {
+  const absl::string_view url = any.type_url();
+  const size_t slash = url.rfind('/');
+  return slash == absl::string_view::npos ? absl::string_view() : url.substr(slash + 1);
+}
+
+}  // namespace
+
+absl::string_view PhaseName(Phase phase) {
+  switch (phase) {
+    case Phase::kTrace:
+      return "trace";
+    case Phase::kAccess:
+      return "access";
+    case Phase::kAuthenticate:
+      return "authenticate";
+    case Phase::kAuthorize:
+      return "authorize";
+    case Phase::kLimit:
+      return "limit";
+    case Phase::kTransform:
+      return "transform";
+    case Phase::kCache:
+      return "cache";
+  }
+  return "";
+}
+
+const std::vector<Plugin>& Plugins() {
+  static const std::vector<Plugin>& plugins = *new std::vector<Plugin>(MakePlugins());
+  return plugins;
+}
+
+const Plugin* FindPlugin(absl::string_view name) {
+  const std::vector<Plugin>& plugins = Plugins();
+  const auto found = std::lower_bound(
+      plugins.begin(), plugins.end(), name,
+      [](const Plugin& plugin, absl::string_view wanted) { return plugin.name < wanted; });
+  return found != plugins.end() && found->name == name ? &*found : nullptr;
+}
+
+const Plugin* PluginOf(const google::protobuf::Any& any) {
+  using ByType = absl::flat_hash_map<absl::string_view, const Plugin*>;
+  static const ByType& by_type = *[] {
+    auto* made = new ByType;
+    for (const Plugin& plugin : Plugins()) {
+      made->emplace(plugin.prototype->GetDescriptor()->full_name(), &plugin);
+    }
+    return made;
+  }();
+  const auto found = by_type.find(TypeName(any));
+  return found == by_type.end() ? nullptr : found->second;
+}
+
+bool IsDisabled(const google::protobuf::Any& any) {
+  return TypeName(any) == plugins::v1::Disabled::descriptor()->full_name();
+}
+
+}  // namespace sluice::validate
