@@ -62,7 +62,6 @@ class ServerStream {
   // More is queued than should be: stop the source, OnSendRoom() follows.
   virtual bool is_send_blocked() const = 0;
 
-  virtual Arena& arena() = 0;
   virtual const net::Address& peer_address() const = 0;
   virtual net::Address local_address() const = 0;
   virtual uint64_t connection_id() const = 0;
@@ -75,6 +74,13 @@ class ServerStream {
 // What the exchange is told by the client's side.
 class ServerStreamEvents {
  public:
+  // Where the codec writes the head before OnRequestHead(), with the arena behind its headers.
+  virtual RequestHead& request_head() = 0;
+  // The head is there. `end`: the request has no body.
+  virtual void OnRequestHead(bool end) = 0;
+  // Instead of OnRequestHead(): what came is no acceptable request. To be answered, logged and
+  // counted; request_head() holds what could be read. The connection does not go on.
+  virtual void OnBadRequest(const LocalError& error) = 0;
   virtual void OnRequestBody(net::Buffer&& body) = 0;
   // The request is complete. `trailers` may be null; its memory is the stream's arena.
   virtual void OnRequestEnd(const HeaderMap* trailers) = 0;
@@ -85,6 +91,18 @@ class ServerStreamEvents {
 
  protected:
   ~ServerStreamEvents() = default;
+};
+
+// Where server codecs get their exchanges from.
+class StreamAcceptor {
+ public:
+  // A new exchange for `stream`; null if the worker has no memory for it, which the codec answers
+  // with 503. The exchange lives until it calls Release() or Reset() of the stream, or the codec
+  // OnClientReset() of it.
+  virtual ServerStreamEvents* NewStream(ServerStream& stream) = 0;
+
+ protected:
+  ~StreamAcceptor() = default;
 };
 
 // Server side. Implemented by the client codecs; used by an attempt.

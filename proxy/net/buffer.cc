@@ -213,6 +213,13 @@ void Buffer::Drain(size_t bytes) {
     bytes -= length;
     PopFront();
   }
+  if (count_ == 0 && heap_ != nullptr) ShrinkToInline();
+}
+
+void Buffer::ShrinkToInline() {
+  std::free(std::exchange(heap_, nullptr));
+  capacity_ = kInline;
+  head_ = 0;
 }
 
 int Buffer::Gather(iovec* out, int max) const {

@@ -176,6 +176,8 @@ class Buffer {
   const Slice& At(uint32_t i) const { return slices()[(head_ + i) & (capacity_ - 1)]; }
   void Push(Block* block, uint32_t begin, uint32_t end);
   void PopFront();
+  // An empty queue holds no memory: connections idle with theirs.
+  void ShrinkToInline();
   void Swap(Buffer& other);
 
   Slice inline_[kInline];

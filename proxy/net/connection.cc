@@ -80,6 +80,7 @@ void Connection::OnEvents(uint32_t events) {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) {
     readable_ = true;
     if (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) peer_closed_ = true;
+    if (events & (EPOLLERR | EPOLLHUP)) failed_ = true;
     owner_.OnReadable();
   }
 }

@@ -88,7 +88,8 @@ class Connection final : private event::Handler, private event::Task {
 
   bool is_open() const { return fd_.is_open(); }
   bool is_connected() const { return !connecting_ && fd_.is_open(); }
-  bool has_peer_closed() const { return peer_closed_; }
+  // Reset, or closed in both directions: nobody is left to answer.
+  bool has_failed() const { return failed_; }
   int fd() const { return fd_.get(); }
   uint64_t bytes_sent() const { return bytes_sent_; }
   IoContext& io() { return io_; }
@@ -108,6 +109,7 @@ class Connection final : private event::Handler, private event::Task {
   bool readable_ = false;
   bool writable_ = true;
   bool peer_closed_ = false;  // EPOLLRDHUP: data may still precede the end.
+  bool failed_ = false;
   bool was_above_ = false;
   bool tell_when_empty_ = false;
   bool write_failed_ = false;

@@ -1,0 +1,313 @@
+#include "proxy/http/h1/client_connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "proxy/http/h1/writer.h"
+
+namespace sluice::http::h1 {
+namespace {
+
+constexpr int kReadsPerTurn = 4;
+// Servers are not attackers as a rule, but a broken one must not fill our memory.
+constexpr HeadLimits kResponseLimits{.bytes = 64 * 1024, .headers = 200};
+// A flood of 1xx responses is a broken server's.
+constexpr int kMaxInformational = 16;
+
+}  // namespace
+
+ClientConnection::ClientConnection(net::IoContext& io, net::Fd fd, Host& host,
+                                   int64_t connect_timeout_ns)
+    : connection_(io, std::move(fd), event::Phase::kFlushUpstream, *this, /*connecting=*/true),
+      timer_(io.loop.timers(), &event::Timer::Call<ClientConnection, &ClientConnection::OnTimer>,
+             this),
+      host_(host) {
+  timer_.SetAt(io.loop.now_ns() + connect_timeout_ns);
+}
+
+ClientConnection::~ClientConnection() = default;
+
+absl::Status ClientConnection::Start() { return connection_.Register(); }
+
+ClientStream& ClientConnection::Begin(ClientStreamEvents& events) {
+  events_ = &events;
+  state_ = State::kHead;
+  ++requests_;
+  sent_before_ = connection_.bytes_sent();
+  pauses_ = 0;
+  request_done_ = response_done_ = had_chunks_ = is_chunked_ = false;
+  return *this;
+}
+
+void ClientConnection::Close() { Closed(ResetReason::kLocalReset); }
+
+// --- Request -------------------------------------------------------------------------------------
+
+void ClientConnection::SendHead(const RequestHead& head, bool end) {
+  method_ = head.method_id;
+  BodyFraming framing = BodyFraming::kNone;
+  if (head.body.kind == BodySize::Kind::kLength) framing = BodyFraming::kLength;
+  if (head.body.kind == BodySize::Kind::kUnknown) framing = BodyFraming::kChunked;
+  is_chunked_ = framing == BodyFraming::kChunked;
+  WriteRequestHead(head, framing, connection_.io().pool, connection_.out());
+  connection_.FlushSoon();
+  if (end) SendEnd(nullptr);
+}
+
+void ClientConnection::SendBody(net::Buffer&& body, bool end) {
+  if (!body.empty()) {
+    if (is_chunked_) {
+      WriteChunkHeader(body.size(), !had_chunks_, connection_.io().pool, connection_.out());
+      had_chunks_ = true;
+    }
+    connection_.out().Append(std::move(body));
+    connection_.FlushSoon();
+  }
+  if (end) SendEnd(nullptr);
+}
+
+void ClientConnection::SendEnd(const HeaderMap* trailers) {
+  if (is_chunked_) {
+    WriteLastChunk(trailers, had_chunks_, connection_.io().pool, connection_.out());
+    connection_.FlushSoon();
+  }
+  request_done_ = true;
+}
+
+void ClientConnection::Reset(ResetReason) {
+  events_ = nullptr;
+  if (response_done_ && request_done_) return;  // On its way to being idle.
+  Closed(ResetReason::kLocalReset);
+}
+
+void ClientConnection::ResumeBody() {
+  if (--pauses_ == 0) connection_.io().loop.Schedule(*this, event::Phase::kReady);
+}
+
+// --- Response ------------------------------------------------------------------------------------
+
+void ClientConnection::OnReadable() {
+  if (state_ == State::kIdle) {
+    // The end, or bytes that nobody asked for, which the next request would take for its response.
+    return Closed(ResetReason::kPeerClosed);
+  }
+  ReadInput();
+}
+
+bool ClientConnection::WantsInput() const {
+  return (state_ == State::kHead || state_ == State::kBody) && pauses_ == 0;
+}
+
+void ClientConnection::Run() {
+  if (pending_end_ > pending_begin_ && WantsInput()) {
+    const net::BlockRef block = std::move(pending_);
+    const char* begin = block->data() + std::exchange(pending_begin_, 0);
+    const char* end = block->data() + std::exchange(pending_end_, 0);
+    Consume(block, begin, end);
+  }
+  ReadInput();
+}
+
+void ClientConnection::ReadInput() {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    if (!WantsInput() || !connection_.may_be_readable()) return;
+    if (!ReadOnce()) return;
+  }
+  if (WantsInput() && connection_.may_be_readable()) {
+    connection_.io().loop.Schedule(*this, event::Phase::kReady);
+  }
+}
+
+bool ClientConnection::ReadOnce() {
+  net::IoContext& io = connection_.io();
+  const size_t held = pending_end_ - pending_begin_;
+  const net::BlockRef block = io.Scratch().Share();
+  // A head that is not whole is moved in front of what follows it.
+  if (held > 0) std::memcpy(block->data(), pending_->data() + pending_begin_, held);
+  const net::ReadResult result = connection_.Read(block->data() + held, block->capacity - held);
+  switch (result.status) {
+    case net::ReadStatus::kWouldBlock:
+      return false;
+    case net::ReadStatus::kEnd:
+      OnInputEnd();
+      return false;
+    case net::ReadStatus::kError:
+      Fail(ResetReason::kPeerClosed);
+      return false;
+    case net::ReadStatus::kData:
+      break;
+  }
+  pending_.Reset();
+  pending_begin_ = pending_end_ = 0;
+  Consume(block, block->data(), block->data() + held + result.bytes);
+  return true;
+}
+
+void ClientConnection::Consume(const net::BlockRef& block, const char* begin, const char* end) {
+  while (begin < end) {
+    bool goes_on = false;
+    if (state_ == State::kHead) {
+      goes_on = ConsumeHead(begin, end);
+    } else if (state_ == State::kBody && pauses_ == 0 && !response_done_) {
+      goes_on = ConsumeBody(block, begin, end);
+    }
+    if (!goes_on) break;
+  }
+  if (state_ == State::kClosed) return;
+  if (response_done_ && begin < end) keep_alive_ = false;  // More than was asked for.
+  if (response_done_) return MaybeIdle();
+  if (begin < end) Stash(begin, end);
+}
+
+void ClientConnection::Stash(const char* begin, const char* end) {
+  const auto size = static_cast<size_t>(end - begin);
+  pending_ = connection_.io().pool.TakeAtLeast(size);
+  pending_->used = pending_->capacity;
+  std::memcpy(pending_->data(), begin, size);
+  pending_begin_ = 0;
+  pending_end_ = static_cast<uint32_t>(size);
+}
+
+bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
+  const absl::string_view input(begin, static_cast<size_t>(end - begin));
+  RawHead& raw = host_.scratch_head();
+  const ParseResult result = ParseResponseHead(input, kResponseLimits, raw);
+  if (result.status == ParseStatus::kIncomplete) return false;
+  if (result.status == ParseStatus::kError) {
+    Fail(ResetReason::kProtocolError);
+    return false;
+  }
+  ResponseHead head(events_->arena());
+  ConnectionUse use;
+  // 101 was not asked for: upgrades are not forwarded.
+  if (raw.status == 101 ||
+      !AdoptResponse(raw, input.substr(0, raw.bytes), method_, head, use)) {
+    Fail(ResetReason::kProtocolError);
+    return false;
+  }
+  begin += raw.bytes;
+  if (head.status < 200) {
+    if (++informational_ > kMaxInformational) {
+      Fail(ResetReason::kProtocolError);
+      return false;
+    }
+    events_->OnInformational(head);
+    return state_ == State::kHead;
+  }
+  keep_alive_ = keep_alive_ && use.keep_alive;
+  state_ = State::kBody;
+  BeginBody(head, use.is_chunked);
+  response_done_ = decoder_.is_done();
+  events_->OnHead(head, response_done_);
+  return state_ == State::kBody && !response_done_;
+}
+
+void ClientConnection::BeginBody(const ResponseHead& head, bool is_chunked) {
+  using Framing = BodyDecoder::Framing;
+  Framing framing = Framing::kNone;
+  if (!ResponseHasNoBody(method_, head.status)) {
+    if (head.body.kind == BodySize::Kind::kLength) framing = Framing::kLength;
+    // Chunked keeps the connection usable; a body until the end of the connection does not.
+    if (head.body.kind == BodySize::Kind::kUnknown) {
+      framing = is_chunked ? Framing::kChunked : Framing::kUntilClose;
+    }
+  }
+  decoder_.Begin(framing, head.body.length);
+}
+
+bool ClientConnection::ConsumeBody(const net::BlockRef& block, const char*& begin,
+                                   const char* end) {
+  net::Buffer body;
+  const BodyDecoder::Result result = decoder_.Decode(block, begin, end, body);
+  begin += result.used;
+  if (result.status == BodyDecoder::Status::kError) {
+    Fail(ResetReason::kProtocolError);
+    return false;
+  }
+  response_done_ = result.status == BodyDecoder::Status::kDone;
+  if (!body.empty() && events_ != nullptr) events_->OnBody(std::move(body));
+  if (state_ == State::kClosed) return false;
+  if (response_done_) EndResponse();
+  return state_ == State::kBody && !response_done_;
+}
+
+void ClientConnection::EndResponse() {
+  if (events_ == nullptr) return;
+  if (decoder_.trailer_text().empty()) return events_->OnEnd(nullptr);
+  RawHead& raw = host_.scratch_head();
+  if (ParseTrailers(decoder_.trailer_text(), kResponseLimits, raw).status !=
+      ParseStatus::kComplete) {
+    response_done_ = false;
+    return Fail(ResetReason::kProtocolError);
+  }
+  HeaderMap trailers(events_->arena());
+  AdoptTrailers(raw, trailers);
+  events_->OnEnd(&trailers);
+}
+
+// The response is complete and the stream told: the connection is kept if the server allows it and
+// the whole request went out. A request that is still under way would run into the next one.
+void ClientConnection::MaybeIdle() {
+  events_ = nullptr;
+  if (!keep_alive_ || !request_done_ || !connection_.out().empty()) {
+    return Closed(ResetReason::kNone);
+  }
+  state_ = State::kIdle;
+  informational_ = 0;
+  idle_since_ns_ = connection_.io().loop.now_ns();
+  host_.OnIdle(*this);
+}
+
+void ClientConnection::OnInputEnd() {
+  if (state_ == State::kBody && decoder_.framing() == BodyDecoder::Framing::kUntilClose) {
+    response_done_ = true;
+    keep_alive_ = false;
+    EndResponse();
+    if (state_ != State::kClosed) MaybeIdle();
+    return;
+  }
+  Fail(ResetReason::kPeerClosed);
+}
+
+// --- Connection ----------------------------------------------------------------------------------
+
+void ClientConnection::OnConnected(int error) {
+  if (error != 0) return Closed(ResetReason::kConnectFailed);
+  timer_.Cancel();
+  state_ = State::kIdle;
+  idle_since_ns_ = connection_.io().loop.now_ns();
+  host_.OnConnected(*this);
+}
+
+void ClientConnection::OnWriteRoom() {
+  if (events_ != nullptr) events_->OnSendRoom();
+}
+
+void ClientConnection::OnWriteError(int) {
+  // The server may have answered before it closed: what it sent is read to its end first, which is
+  // told as an event of its own. Nothing came if nothing is readable.
+  keep_alive_ = false;
+  if (!connection_.may_be_readable()) Fail(ResetReason::kPeerClosed);
+}
+
+void ClientConnection::OnTimer() { Closed(ResetReason::kConnectTimeout); }
+
+void ClientConnection::Fail(ResetReason reason) {
+  ClientStreamEvents* events = std::exchange(events_, nullptr);
+  if (events != nullptr) events->OnReset(reason);
+  Closed(reason);
+}
+
+void ClientConnection::Closed(ResetReason reason) {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  Unschedule();
+  timer_.Cancel();
+  pending_.Reset();
+  connection_.Close();
+  host_.OnClosed(*this, reason);
+}
+
+}  // namespace sluice::http::h1

@@ -1,0 +1,33 @@
+// From a parsed HTTP/1 head to a neutral one: checks what the headers say about framing, host and
+// connection, takes it out, and copies the rest into the request's memory.
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/http/h1/head_parser.h"
+#include "proxy/http/message.h"
+
+namespace sluice::http::h1 {
+
+enum class UnderscorePolicy : uint8_t { kReject, kDrop, kAllow };
+
+// What the head means for its connection.
+struct ConnectionUse {
+  bool keep_alive = true;
+  bool is_chunked = false;
+};
+
+// Fills `out` from a request head that lies in `raw_text` (the bytes that the views of `raw` point
+// into). Returns what to answer if it is not acceptable; `out` is then unusable. A status of 0 means
+// success.
+LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text, UnderscorePolicy underscores,
+                        RequestHead& out, ConnectionUse& use);
+
+// Likewise for a response to `method`. False: the server broke the protocol.
+bool AdoptResponse(const RawHead& raw, absl::string_view raw_text, Method method, ResponseHead& out,
+                   ConnectionUse& use);
+
+// Copies acceptable trailers into `out` and leaves forbidden ones out.
+void AdoptTrailers(const RawHead& raw, HeaderMap& out);
+
+}  // namespace sluice::http::h1

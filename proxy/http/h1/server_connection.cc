@@ -1,0 +1,503 @@
+#include "proxy/http/h1/server_connection.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace sluice::http::h1 {
+namespace {
+
+// Reads of one connection in one turn: then others have theirs.
+constexpr int kReadsPerTurn = 4;
+// Pipelined requests of one connection in one turn.
+constexpr int kRequestsPerTurn = 16;
+// A rest of a request that is cheaper to read than a new connection.
+constexpr uint64_t kWorthDraining = 64 * 1024;
+constexpr int64_t kDrainNs = 5'000'000'000;
+// How long a closed connection's input is read, so that the client sees the response before a reset.
+constexpr int64_t kLingerNs = 1'000'000'000;
+constexpr int64_t kRateCheckNs = 1'000'000'000;
+
+constexpr LocalError kHeaderTimeout{408, "request_header_timeout"};
+constexpr LocalError kBodyTimeout{408, "request_body_timeout"};
+constexpr LocalError kBadChunk{400, "bad_chunk"};
+constexpr LocalError kBadTrailers{400, "bad_trailers"};
+
+}  // namespace
+
+ServerConnection::ServerConnection(net::IoContext& io, net::Fd fd, const net::Address& peer,
+                                   uint64_t id, Host& host)
+    : connection_(io, std::move(fd), event::Phase::kFlushClient, *this, /*connecting=*/false),
+      timer_(io.loop.timers(), &event::Timer::Call<ServerConnection, &ServerConnection::OnTimer>,
+             this),
+      host_(host),
+      peer_(peer),
+      id_(id) {}
+
+ServerConnection::~ServerConnection() = default;
+
+absl::Status ServerConnection::Start() {
+  // A connection that never sends anything has the header's time, not the longer idle one.
+  timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().header_timeout_ns);
+  return connection_.Register();
+}
+
+void ServerConnection::Drain() {
+  keep_alive_ = false;
+  if (state_ == State::kIdle) BeginClosing();
+}
+
+void ServerConnection::CloseNow() {
+  if (state_ == State::kClosed) return;
+  if (exchange_ != nullptr) {
+    std::exchange(exchange_, nullptr)->OnClientReset(ResetReason::kLocalReset, nullptr);
+  }
+  Closed();
+}
+
+// --- Input ---------------------------------------------------------------------------------------
+
+void ServerConnection::OnReadable() {
+  if (connection_.has_failed() && state_ == State::kExchange && request_done_) {
+    return FailRequest(ResetReason::kPeerClosed, nullptr);
+  }
+  ReadInput();
+}
+
+bool ServerConnection::WantsInput() const {
+  switch (state_) {
+    case State::kIdle:
+    case State::kHead:
+    case State::kDraining:
+      return true;
+    case State::kExchange:
+      return !request_done_ && pauses_ == 0;
+    case State::kClosing:
+      return !input_ended_;
+    case State::kClosed:
+      return false;
+  }
+  return false;
+}
+
+void ServerConnection::ReadInput() {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    if (!WantsInput() || !connection_.may_be_readable()) return;
+    if (!ReadOnce()) return;
+  }
+  if (WantsInput() && connection_.may_be_readable()) {
+    connection_.io().loop.Schedule(*this, event::Phase::kReady);
+  }
+}
+
+bool ServerConnection::ReadOnce() {
+  net::IoContext& io = connection_.io();
+  // A head that is not whole goes on in its own block; all else is read into the worker's.
+  const bool into_pending = pending_end_ > pending_begin_;
+  if (into_pending && pending_end_ == pending_->capacity) {
+    net::BlockRef larger = io.pool.TakeAtLeast(2 * (pending_end_ - pending_begin_));
+    larger->used = larger->capacity;
+    std::memcpy(larger->data(), pending_->data() + pending_begin_, pending_end_ - pending_begin_);
+    pending_end_ -= pending_begin_;
+    pending_begin_ = 0;
+    pending_ = std::move(larger);
+  }
+  net::BlockRef block = into_pending ? pending_.Share() : io.Scratch().Share();
+  char* begin = block->data() + (into_pending ? pending_end_ : 0);
+  const net::ReadResult result =
+      connection_.Read(begin, static_cast<size_t>(block->data() + block->capacity - begin));
+  switch (result.status) {
+    case net::ReadStatus::kWouldBlock:
+      return false;
+    case net::ReadStatus::kEnd:
+      OnInputEnd();
+      return false;
+    case net::ReadStatus::kError:
+      FailRequest(ResetReason::kPeerClosed, nullptr);
+      return false;
+    case net::ReadStatus::kData:
+      break;
+  }
+  if (state_ == State::kClosing) return true;  // Dropped.
+  const char* end = begin + result.bytes;
+  const char* start = into_pending ? block->data() + pending_begin_ : begin;
+  if (into_pending) {
+    // Only a completed line can complete a head or break it.
+    const bool has_line = std::memchr(begin, '\n', result.bytes) != nullptr;
+    const bool is_full = static_cast<size_t>(end - start) >= host_.settings().head.bytes;
+    pending_end_ += static_cast<uint32_t>(result.bytes);
+    if (state_ == State::kHead && !has_line && !is_full) return true;
+    pending_begin_ = pending_end_ = 0;
+    pending_.Reset();
+  }
+  Consume(block, start, end);
+  return true;
+}
+
+void ServerConnection::Consume(const net::BlockRef& block, const char* begin, const char* end) {
+  is_consuming_ = true;
+  int heads = 0;
+  while (begin < end) {
+    bool goes_on = false;
+    if (state_ == State::kIdle || state_ == State::kHead) {
+      goes_on = ++heads <= kRequestsPerTurn && ConsumeHead(begin, end);
+    } else if ((state_ == State::kExchange || state_ == State::kDraining) && !request_done_) {
+      goes_on = ConsumeBody(block, begin, end);
+    }
+    if (!goes_on) break;
+  }
+  is_consuming_ = false;
+  if (state_ == State::kClosed || state_ == State::kClosing) return;
+  if (begin < end) Stash(block, begin, end);
+  if (heads > kRequestsPerTurn) connection_.io().loop.Schedule(*this, event::Phase::kReady);
+}
+
+void ServerConnection::Stash(const net::BlockRef& block, const char* begin, const char* end) {
+  const auto size = static_cast<size_t>(end - begin);
+  pending_ = connection_.io().pool.TakeAtLeast(std::max<size_t>(size + size / 2, 2048));
+  pending_->used = pending_->capacity;
+  std::memcpy(pending_->data(), begin, size);
+  pending_begin_ = 0;
+  pending_end_ = static_cast<uint32_t>(size);
+}
+
+void ServerConnection::Run() {
+  if (state_ == State::kClosed) return;
+  const bool may_parse = state_ == State::kIdle || state_ == State::kHead ||
+                         (state_ == State::kExchange && !request_done_ && pauses_ == 0) ||
+                         state_ == State::kDraining;
+  if (pending_end_ > pending_begin_ && may_parse) {
+    const net::BlockRef block = std::move(pending_);
+    const char* begin = block->data() + std::exchange(pending_begin_, 0);
+    const char* end = block->data() + std::exchange(pending_end_, 0);
+    Consume(block, begin, end);
+  }
+  ReadInput();
+}
+
+bool ServerConnection::ConsumeHead(const char*& begin, const char* end) {
+  const absl::string_view input(begin, static_cast<size_t>(end - begin));
+  RawHead& raw = host_.scratch_head();
+  raw.method = raw.target = {};
+  const ParseResult result = ParseRequestHead(input, host_.settings().head, raw);
+  switch (result.status) {
+    case ParseStatus::kComplete:
+      BeginExchange(input.substr(0, raw.bytes));
+      begin += raw.bytes;
+      return true;
+    case ParseStatus::kError:
+      RefuseRequest(result.error);
+      return false;
+    case ParseStatus::kIncomplete:
+      break;
+  }
+  if (state_ == State::kIdle) {
+    state_ = State::kHead;
+    timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().header_timeout_ns);
+  }
+  return false;
+}
+
+void ServerConnection::BeginExchange(absl::string_view raw_text) {
+  const RawHead& raw = host_.scratch_head();
+  state_ = State::kExchange;
+  request_done_ = response_begun_ = response_done_ = had_chunks_ = false;
+  pauses_ = 0;
+  ++requests_;
+  exchange_ = host_.acceptor().NewStream(*this);
+  if (exchange_ == nullptr) return RefuseForOverload();
+  RequestHead& head = exchange_->request_head();
+  ConnectionUse use;
+  const LocalError error = AdoptRequest(raw, raw_text, host_.settings().underscores, head, use);
+  version_ = head.version;
+  method_ = head.method_id;
+  expects_continue_ = head.expects_continue;
+  keep_alive_ = use.keep_alive && !host_.is_draining() &&
+                requests_ < host_.settings().requests_per_connection;
+  if (error.status != 0) {
+    keep_alive_ = false;
+    request_done_ = has_unread_ = true;
+    return exchange_->OnBadRequest(error);
+  }
+  decoder_.Begin(head.body.kind == BodySize::Kind::kUnknown  ? BodyDecoder::Framing::kChunked
+                 : head.body.kind == BodySize::Kind::kLength ? BodyDecoder::Framing::kLength
+                                                             : BodyDecoder::Framing::kNone,
+                 head.body.length);
+  request_done_ = decoder_.is_done();
+  if (!request_done_) ArmBodyTimer();
+  exchange_->OnRequestHead(request_done_);
+}
+
+void ServerConnection::RefuseRequest(const LocalError& error) {
+  const RawHead& raw = host_.scratch_head();
+  state_ = State::kExchange;
+  response_begun_ = response_done_ = false;
+  request_done_ = has_unread_ = true;
+  keep_alive_ = false;
+  version_ = Version::kHttp11;
+  exchange_ = host_.acceptor().NewStream(*this);
+  if (exchange_ == nullptr) return RefuseForOverload();
+  // What could be read of it, for the log.
+  RequestHead& head = exchange_->request_head();
+  head.method = head.headers.arena().Copy(raw.method);
+  head.path = head.headers.arena().Copy(raw.target);
+  method_ = head.method_id = ParseMethod(head.method);
+  exchange_->OnBadRequest(error);
+}
+
+void ServerConnection::RefuseForOverload() {
+  // No memory for an exchange: a fixed answer, and the connection's own memory is given back too.
+  constexpr absl::string_view kAnswer =
+      "HTTP/1.1 503 Service Unavailable\r\nproxy-status: sluice; details=\"overload\"\r\n"
+      "content-length: 0\r\nconnection: close\r\n\r\n";
+  keep_alive_ = false;
+  connection_.out().AppendCopy(connection_.io().pool, kAnswer);
+  connection_.FlushSoon();
+  BeginClosing();
+}
+
+bool ServerConnection::ConsumeBody(const net::BlockRef& block, const char*& begin,
+                                   const char* end) {
+  if (state_ == State::kExchange && pauses_ > 0) return false;
+  net::Buffer body;
+  const BodyDecoder::Result result = decoder_.Decode(block, begin, end, body);
+  begin += result.used;
+  body_bytes_ += result.used;
+  if (result.status == BodyDecoder::Status::kError) {
+    keep_alive_ = false;
+    FailRequest(ResetReason::kProtocolError, &kBadChunk);
+    return false;
+  }
+  if (exchange_ != nullptr && !body.empty()) exchange_->OnRequestBody(std::move(body));
+  if (result.status == BodyDecoder::Status::kDone && state_ != State::kClosed) OnRequestComplete();
+  return state_ == State::kExchange || state_ == State::kIdle || state_ == State::kDraining;
+}
+
+void ServerConnection::OnRequestComplete() {
+  request_done_ = true;
+  if (exchange_ == nullptr) {
+    if (state_ == State::kDraining) BeginNextRequest();
+    return;
+  }
+  if (decoder_.trailer_text().empty()) return exchange_->OnRequestEnd(nullptr);
+  RawHead& raw = host_.scratch_head();
+  if (ParseTrailers(decoder_.trailer_text(), host_.settings().head, raw).status !=
+      ParseStatus::kComplete) {
+    keep_alive_ = false;
+    return FailRequest(ResetReason::kProtocolError, &kBadTrailers);
+  }
+  HeaderMap trailers(exchange_->request_head().headers.arena());
+  AdoptTrailers(raw, trailers);
+  exchange_->OnRequestEnd(&trailers);
+}
+
+// The request cannot go on. An exchange that has not begun to answer says why, if there is a client
+// to say it to; anything else ends the connection.
+void ServerConnection::FailRequest(ResetReason reason, const LocalError* error) {
+  if (exchange_ == nullptr) return Closed();
+  keep_alive_ = false;
+  request_done_ = has_unread_ = true;  // Nothing more is read of it.
+  const bool can_answer = error != nullptr && !response_begun_;
+  ServerStreamEvents* exchange = exchange_;
+  if (!can_answer) exchange_ = nullptr;
+  exchange->OnClientReset(reason, can_answer ? error : nullptr);
+  if (!can_answer) Closed();
+}
+
+void ServerConnection::OnInputEnd() {
+  input_ended_ = true;
+  switch (state_) {
+    case State::kExchange:
+      return FailRequest(ResetReason::kPeerClosed, nullptr);
+    case State::kClosing:
+      if (connection_.out().empty()) Closed();
+      return;
+    default:
+      return Closed();
+  }
+}
+
+void ServerConnection::PauseBody() {
+  if (pauses_++ == 0) paused_at_ns_ = connection_.io().loop.now_ns();
+}
+
+void ServerConnection::ResumeBody() {
+  if (--pauses_ > 0 || state_ != State::kExchange || request_done_) return;
+  body_began_ns_ += connection_.io().loop.now_ns() - paused_at_ns_;
+  connection_.io().loop.Schedule(*this, event::Phase::kReady);
+}
+
+// --- Output --------------------------------------------------------------------------------------
+
+void ServerConnection::SendInformational(const ResponseHead& head) {
+  if (version_ == Version::kHttp10) return;
+  if (head.status == 100) expects_continue_ = false;
+  WriteResponseHead(head, BodyFraming::kNone, ConnectionHeader::kNone, connection_.io().pool,
+                    connection_.out());
+  connection_.FlushSoon();
+}
+
+BodyFraming ServerConnection::ChooseFraming(const ResponseHead& head) const {
+  if (ResponseHasNoBody(method_, head.status)) {
+    // The length that a GET would have had may be told; 1xx and 204 tell none.
+    const bool tells = head.body.kind == BodySize::Kind::kLength && head.status != 204;
+    return tells ? BodyFraming::kLength : BodyFraming::kNone;
+  }
+  switch (head.body.kind) {
+    case BodySize::Kind::kNone:
+    case BodySize::Kind::kLength:
+      return BodyFraming::kLength;
+    case BodySize::Kind::kUnknown:
+      break;
+  }
+  return version_ == Version::kHttp10 ? BodyFraming::kUntilClose : BodyFraming::kChunked;
+}
+
+void ServerConnection::SendHead(const ResponseHead& head, bool end) {
+  response_begun_ = true;
+  response_framing_ = ChooseFraming(head);
+  if (response_framing_ == BodyFraming::kUntilClose || host_.is_draining()) keep_alive_ = false;
+  // A client that waits for "100 Continue" may or may not send its body after a final answer, and
+  // what comes next could be either; a long rest is not worth reading.
+  const bool has_long_rest = !request_done_ && (expects_continue_ ||
+                                                decoder_.framing() != BodyDecoder::Framing::kLength ||
+                                                decoder_.remaining() > kWorthDraining);
+  if (has_long_rest) keep_alive_ = false;
+  const ConnectionHeader connection = !keep_alive_ ? ConnectionHeader::kClose
+                                      : version_ == Version::kHttp10 ? ConnectionHeader::kKeepAlive
+                                                                     : ConnectionHeader::kNone;
+  WriteResponseHead(head, response_framing_, connection, connection_.io().pool, connection_.out());
+  connection_.FlushSoon();
+  // Framing of what follows; a response without a body sends none, whatever its head tells.
+  if (ResponseHasNoBody(method_, head.status)) response_framing_ = BodyFraming::kNone;
+  if (end) EndResponse();
+}
+
+void ServerConnection::SendBody(net::Buffer&& body, bool end) {
+  if (response_framing_ != BodyFraming::kNone && !body.empty()) {
+    if (response_framing_ == BodyFraming::kChunked) {
+      WriteChunkHeader(body.size(), !had_chunks_, connection_.io().pool, connection_.out());
+      had_chunks_ = true;
+    }
+    connection_.out().Append(std::move(body));
+    connection_.FlushSoon();
+  }
+  if (end) SendEnd(nullptr);
+}
+
+void ServerConnection::SendEnd(const HeaderMap* trailers) {
+  if (response_framing_ == BodyFraming::kChunked) {
+    WriteLastChunk(trailers, had_chunks_, connection_.io().pool, connection_.out());
+    connection_.FlushSoon();
+  }
+  EndResponse();
+}
+
+void ServerConnection::EndResponse() { response_done_ = true; }
+
+void ServerConnection::OnWriteRoom() {
+  if (state_ == State::kClosing) return FinishClosing();
+  if (exchange_ != nullptr) exchange_->OnSendRoom();
+}
+
+void ServerConnection::OnWriteError(int) {
+  FailRequest(ResetReason::kPeerClosed, nullptr);
+}
+
+// --- End of an exchange --------------------------------------------------------------------------
+
+void ServerConnection::Reset(ResetReason) {
+  exchange_ = nullptr;
+  Closed();
+}
+
+void ServerConnection::Release() {
+  exchange_ = nullptr;
+  FinishExchange();
+}
+
+void ServerConnection::FinishExchange() {
+  if (!keep_alive_) return BeginClosing();
+  if (request_done_) return BeginNextRequest();
+  state_ = State::kDraining;
+  pauses_ = 0;
+  timer_.SetAt(connection_.io().loop.now_ns() + kDrainNs);
+  if (!is_consuming_) connection_.io().loop.Schedule(*this, event::Phase::kReady);
+}
+
+void ServerConnection::BeginNextRequest() {
+  state_ = State::kIdle;
+  timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().idle_timeout_ns);
+  const bool has_input = pending_end_ > pending_begin_ || connection_.may_be_readable();
+  if (has_input && !is_consuming_) {
+    connection_.io().loop.Schedule(*this, event::Phase::kReady);
+  }
+}
+
+void ServerConnection::BeginClosing() {
+  state_ = State::kClosing;
+  pending_.Reset();
+  pending_begin_ = pending_end_ = 0;
+  timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().idle_timeout_ns);
+  if (!connection_.out().empty()) return connection_.TellWhenEmpty();
+  FinishClosing();
+}
+
+// All is sent. If input may be unread, closing now would send a reset that can destroy the response
+// on its way: say that we are done, and read until the client is too (RFC 9112 section 9.6).
+void ServerConnection::FinishClosing() {
+  const bool may_have_unread = has_unread_ || !request_done_ || connection_.may_be_readable();
+  if (!may_have_unread || input_ended_) return Closed();
+  connection_.ShutdownWrite();
+  timer_.SetAt(connection_.io().loop.now_ns() + kLingerNs);
+  connection_.io().loop.Schedule(*this, event::Phase::kReady);
+}
+
+void ServerConnection::Closed() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  Unschedule();
+  timer_.Cancel();
+  pending_.Reset();
+  connection_.Close();
+  host_.OnClosed(*this);
+}
+
+// --- Time ----------------------------------------------------------------------------------------
+
+void ServerConnection::OnTimer() {
+  switch (state_) {
+    case State::kIdle:
+    case State::kClosing:
+    case State::kDraining:
+      return Closed();
+    case State::kHead:
+      return RefuseRequest(kHeaderTimeout);
+    case State::kExchange:
+      if (!request_done_) CheckBodyRate();
+      return;
+    case State::kClosed:
+      return;
+  }
+}
+
+void ServerConnection::ArmBodyTimer() {
+  const int64_t now = connection_.io().loop.now_ns();
+  body_began_ns_ = now;
+  body_bytes_ = 0;
+  if (host_.settings().min_body_rate > 0) timer_.SetAt(now + host_.settings().body_grace_ns);
+}
+
+void ServerConnection::CheckBodyRate() {
+  const int64_t now = connection_.io().loop.now_ns();
+  const int64_t elapsed_ns = (pauses_ > 0 ? paused_at_ns_ : now) - body_began_ns_;
+  const double expected = static_cast<double>(host_.settings().min_body_rate) *
+                          (static_cast<double>(elapsed_ns) / 1e9);
+  const bool is_late = elapsed_ns >= host_.settings().body_grace_ns;
+  if (is_late && static_cast<double>(body_bytes_) < expected) {
+    return FailRequest(ResetReason::kPeerClosed, &kBodyTimeout);
+  }
+  timer_.SetAt(now + kRateCheckNs);
+}
+
+}  // namespace sluice::http::h1
