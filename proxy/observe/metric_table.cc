@@ -1,0 +1,97 @@
+#include "proxy/observe/metric_table.h"
+
+#include "base/version.h"
+
+namespace sluice::observe {
+
+namespace {
+
+constexpr absl::string_view kListenerLabels[] = {"listener"};
+constexpr absl::string_view kRouteLabels[] = {"route"};
+constexpr absl::string_view kUpstreamLabels[] = {"upstream"};
+constexpr absl::string_view kEndpointLabels[] = {"upstream", "endpoint"};
+
+template <typename Metric>
+constexpr ScopeInfo Describe(std::span<const absl::string_view> labels, bool shows_unused) {
+  return {labels, kFamiliesOf<Metric>, kFirstCells<Metric>.back(), shows_unused};
+}
+
+// Upstreams without requests are shown: an operator wants to see that nothing arrives. Routes and
+// endpoints come by the hundred thousand and appear when they are used.
+constexpr ScopeInfo kScopeInfos[kScopes] = {
+    Describe<WorkersMetric>({}, true),
+    Describe<ListenerMetric>(kListenerLabels, true),
+    Describe<RouteMetric>(kRouteLabels, false),
+    Describe<UpstreamMetric>(kUpstreamLabels, true),
+    Describe<EndpointMetric>(kEndpointLabels, false),
+};
+
+constexpr MetricFamily kProcessFamilies[] = {
+    {"sluice_build_info", kGauge, "Always 1; the version is its label.", "version", 1, VersionName},
+    {"sluice_ready", kGauge, "1 while /ready answers 200."},
+    {"sluice_draining", kGauge, "1 while the proxy finishes its requests before it exits."},
+    {"sluice_workers", kGauge, "Worker threads."},
+    {"sluice_config_generation", kGauge, "Number of the active generation; 0 before the first."},
+    {"sluice_config_applied_total", kCounter, "Generations that became active."},
+    {"sluice_config_rejected_total", kCounter, "Generations that could not be applied."},
+    {"sluice_config_degraded", kGauge,
+     "1 while something of the active generation is not served, such as a listener whose port is "
+     "taken."},
+    {"sluice_config_apply_duration_seconds", kGauge,
+     "From receiving the active generation to serving it."},
+    {"sluice_control_plane_connected", kGauge, "1 while the stream to the control plane is up."},
+    {"sluice_dns_resolutions_total", kCounter, "Names resolved for upstreams.", "result", 2,
+     DnsResultName},
+    {"sluice_access_log_lines_total", kCounter, "Lines written to access logs."},
+    {"sluice_access_log_dropped_total", kCounter,
+     "Lines lost because a file could not be written fast enough, or at all."},
+    {"sluice_access_log_write_errors_total", kCounter,
+     "Attempts to open or write an access log that failed."},
+    {"process_cpu_seconds_total", kCounter, "User and system time of the process."},
+    {"process_resident_memory_bytes", kGauge, "Resident memory."},
+    {"process_start_time_seconds", kGauge, "Start of the process, in seconds since 1970."},
+};
+static_assert(std::size(kProcessFamilies) == static_cast<size_t>(ProcessMetric::kStartTime) + 1);
+
+template <size_t n>
+absl::string_view NameAt(const absl::string_view (&names)[n], size_t index) {
+  return names[index];
+}
+
+}  // namespace
+
+// The last enumerator has a row: with a row missing at the end, its cells would lie outside.
+static_assert(kFamiliesOf<WorkersMetric>.size() ==
+              static_cast<size_t>(WorkersMetric::kLocalReplies) + 1);
+static_assert(kFamiliesOf<ListenerMetric>.size() ==
+              static_cast<size_t>(ListenerMetric::kSentBytes) + 1);
+static_assert(kFamiliesOf<RouteMetric>.size() == static_cast<size_t>(RouteMetric::kSentBytes) + 1);
+static_assert(kFamiliesOf<UpstreamMetric>.size() ==
+              static_cast<size_t>(UpstreamMetric::kReceivedBytes) + 1);
+static_assert(kFamiliesOf<EndpointMetric>.size() ==
+              static_cast<size_t>(EndpointMetric::kFailures) + 1);
+
+const ScopeInfo& InfoOf(Scope scope) { return kScopeInfos[static_cast<size_t>(scope)]; }
+
+std::span<const MetricFamily> ProcessFamilies() { return kProcessFamilies; }
+
+absl::string_view CodeClassName(size_t index) {
+  return NameAt({"1xx", "2xx", "3xx", "4xx", "5xx", "none"}, index);
+}
+absl::string_view ConnectFailureName(size_t index) {
+  return NameAt({"refused", "timeout", "other"}, index);
+}
+absl::string_view ConnectionRejectionName(size_t index) {
+  return NameAt({"limit", "overload"}, index);
+}
+absl::string_view ResetStageName(size_t index) {
+  return NameAt({"before_response", "after_response"}, index);
+}
+absl::string_view DnsResultName(size_t index) { return NameAt({"ok", "failed"}, index); }
+absl::string_view VersionName(size_t) { return kVersion; }
+absl::string_view DetailsName(size_t index) {
+  // The first reason is "via_upstream", no local reply.
+  return index + 1 < kReasons ? absl::string_view(AllReasons()[index + 1].details) : "plugin";
+}
+
+}  // namespace sluice::observe

@@ -1,0 +1,250 @@
+// Every metric that a proxy exposes: names, labels, types and help, in one place.
+//
+// Names and labels are stable: dashboards and alerts hang on them. Add; never rename or reuse.
+// docs/reference/metrics.md is generated from here, and a test keeps it so.
+//
+// A scope is what its metrics describe, and gives them their first labels. All metrics of one
+// route, say, stand side by side in one block of cells, which a worker allocates when the route
+// serves its first request there. Requests are counted by listener and by route apart, not by
+// pairs of them: pairs would multiply, and adding a listener would touch every route.
+//
+// A new metric is an enumerator and a row at the same place.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "absl/strings/string_view.h"
+#include "proxy/observe/histogram.h"
+#include "proxy/observe/response_flags.h"
+
+namespace sluice::observe {
+
+enum class Scope : uint8_t { kWorkers, kListener, kRoute, kUpstream, kEndpoint };
+inline constexpr size_t kScopes = 5;
+
+// The values of the label code_class.
+enum class CodeClass : uint8_t { k1xx, k2xx, k3xx, k4xx, k5xx, kNone };
+// kNone for 0: the exchange ended without a response.
+inline CodeClass CodeClassOf(int status) {
+  return status >= 100 && status < 600 ? static_cast<CodeClass>(status / 100 - 1)
+                                       : CodeClass::kNone;
+}
+
+enum class ConnectFailure : uint8_t { kRefused, kTimeout, kOther };
+enum class ConnectionRejection : uint8_t { kLimit, kOverload };
+enum class ResetStage : uint8_t { kBeforeResponse, kAfterResponse };
+enum class DnsResult : uint8_t { kOk, kFailed };
+
+// Counted by workers, whatever they work on.
+enum class WorkersMetric : uint8_t { kLocalReplies };
+
+enum class ListenerMetric : uint8_t {
+  kConnections,
+  kConnectionsActive,
+  kConnectionsRejected,  // By ConnectionRejection.
+  kRequests,             // By CodeClass.
+  kRequestsActive,
+  kRequestDuration,
+  kReceivedBytes,
+  kSentBytes,
+};
+
+enum class RouteMetric : uint8_t {
+  kRequests,  // By CodeClass.
+  kRequestDuration,
+  kReceivedBytes,
+  kSentBytes,
+};
+
+enum class UpstreamMetric : uint8_t {
+  kRequests,  // By CodeClass.
+  kRequestsActive,
+  kResponseDuration,
+  kConnections,
+  kConnectionsActive,
+  kConnectFailures,  // By ConnectFailure.
+  kResets,           // By ResetStage.
+  kTimeouts,
+  kRetries,
+  kSentBytes,
+  kReceivedBytes,
+};
+
+enum class EndpointMetric : uint8_t { kRequests, kRequestsActive, kFailures };
+
+// Set by the control thread: one number for the whole process.
+enum class ProcessMetric : uint8_t {
+  kBuildInfo,
+  kReady,
+  kDraining,
+  kWorkers,
+  kConfigGeneration,
+  kConfigApplied,
+  kConfigRejected,
+  kConfigDegraded,
+  kConfigApplyDuration,
+  kControlPlaneConnected,
+  kDnsResolutions,  // By DnsResult.
+  kAccessLogLines,
+  kAccessLogDropped,
+  kAccessLogWriteErrors,
+  kCpuSeconds,
+  kResidentMemory,
+  kStartTime,
+};
+
+enum class MetricType : uint8_t { kCounter, kGauge, kHistogram };
+
+struct MetricFamily {
+  absl::string_view name;
+  MetricType type = MetricType::kCounter;
+  absl::string_view help;
+  // The label beside those of the scope; empty if there is none. It has `values` values, whose
+  // cells stand side by side.
+  absl::string_view label = {};
+  size_t values = 1;
+  absl::string_view (*value)(size_t index) = nullptr;
+
+  constexpr size_t cells() const {
+    return type == MetricType::kHistogram ? kHistogramCells : values;
+  }
+};
+
+struct ScopeInfo {
+  std::span<const absl::string_view> labels;
+  std::span<const MetricFamily> families;
+  size_t cells;
+  // Otherwise its series appear with the first request.
+  bool shows_unused;
+};
+const ScopeInfo& InfoOf(Scope scope);
+
+// Of the control thread, by ProcessMetric.
+std::span<const MetricFamily> ProcessFamilies();
+
+// Labels' values.
+absl::string_view CodeClassName(size_t index);
+absl::string_view ConnectFailureName(size_t index);
+absl::string_view ConnectionRejectionName(size_t index);
+absl::string_view ResetStageName(size_t index);
+absl::string_view DnsResultName(size_t index);
+absl::string_view VersionName(size_t index);
+absl::string_view DetailsName(size_t index);
+
+using enum MetricType;
+
+inline constexpr MetricFamily kWorkersFamilies[] = {
+    {"sluice_local_replies_total", kCounter,
+     "Responses given by the proxy itself, and exchanges that it ended, by reason "
+     "(docs/reference/errors.md; those of plugins together as \"plugin\").",
+     "details", kReasons, DetailsName},
+};
+
+inline constexpr MetricFamily kListenerFamilies[] = {
+    {"sluice_connections_total", kCounter, "Connections accepted."},
+    {"sluice_connections_active", kGauge, "Connections open now."},
+    {"sluice_connections_rejected_total", kCounter,
+     "Connections closed at once, because limits.connections was reached or the proxy had no "
+     "memory or file descriptors left.",
+     "reason", 2, ConnectionRejectionName},
+    {"sluice_requests_total", kCounter,
+     "Requests that ended, by the class of their final status; \"none\" had no response.",
+     "code_class", 6, CodeClassName},
+    {"sluice_requests_active", kGauge, "Requests being served now."},
+    {"sluice_request_duration_seconds", kHistogram,
+     "From the first byte of a request to the last of its response."},
+    {"sluice_received_bytes_total", kCounter, "Bytes read from clients."},
+    {"sluice_sent_bytes_total", kCounter, "Bytes written to clients."},
+};
+
+inline constexpr MetricFamily kRouteFamilies[] = {
+    {"sluice_route_requests_total", kCounter,
+     "Requests of a route that ended, by the class of their final status.", "code_class", 6,
+     CodeClassName},
+    {"sluice_route_request_duration_seconds", kHistogram,
+     "From the first byte of a request to the last of its response."},
+    {"sluice_route_received_bytes_total", kCounter, "Bytes of request bodies."},
+    {"sluice_route_sent_bytes_total", kCounter, "Bytes of response bodies."},
+};
+
+inline constexpr MetricFamily kUpstreamFamilies[] = {
+    {"sluice_upstream_requests_total", kCounter,
+     "Attempts that ended, by the class of the endpoint's status; \"none\" had no response. A "
+     "retried request has several.",
+     "code_class", 6, CodeClassName},
+    {"sluice_upstream_requests_active", kGauge, "Attempts under way now."},
+    {"sluice_upstream_response_duration_seconds", kHistogram,
+     "From sending a request to the head of its response."},
+    {"sluice_upstream_connections_total", kCounter, "Connections established."},
+    {"sluice_upstream_connections_active", kGauge, "Connections open now, unused ones included."},
+    {"sluice_upstream_connect_failures_total", kCounter, "Connections that did not come about.",
+     "reason", 3, ConnectFailureName},
+    {"sluice_upstream_resets_total", kCounter,
+     "Attempts that the endpoint cut, before its response began or after.", "stage", 2,
+     ResetStageName},
+    {"sluice_upstream_timeouts_total", kCounter,
+     "Attempts whose response did not begin within the route's timeout."},
+    {"sluice_upstream_retries_total", kCounter, "Attempts beyond a request's first."},
+    {"sluice_upstream_sent_bytes_total", kCounter, "Bytes written to endpoints."},
+    {"sluice_upstream_received_bytes_total", kCounter, "Bytes read from endpoints."},
+};
+
+inline constexpr MetricFamily kEndpointFamilies[] = {
+    {"sluice_upstream_endpoint_requests_total", kCounter, "Attempts sent to an endpoint."},
+    {"sluice_upstream_endpoint_requests_active", kGauge, "Attempts under way now."},
+    {"sluice_upstream_endpoint_failures_total", kCounter,
+     "Attempts that failed to connect, were cut before a response or timed out."},
+};
+
+namespace internal {
+
+template <typename Metric>
+struct ScopeOf;
+template <>
+struct ScopeOf<WorkersMetric> {
+  static constexpr Scope kScope = Scope::kWorkers;
+  static constexpr std::span<const MetricFamily> kFamilies = kWorkersFamilies;
+};
+template <>
+struct ScopeOf<ListenerMetric> {
+  static constexpr Scope kScope = Scope::kListener;
+  static constexpr std::span<const MetricFamily> kFamilies = kListenerFamilies;
+};
+template <>
+struct ScopeOf<RouteMetric> {
+  static constexpr Scope kScope = Scope::kRoute;
+  static constexpr std::span<const MetricFamily> kFamilies = kRouteFamilies;
+};
+template <>
+struct ScopeOf<UpstreamMetric> {
+  static constexpr Scope kScope = Scope::kUpstream;
+  static constexpr std::span<const MetricFamily> kFamilies = kUpstreamFamilies;
+};
+template <>
+struct ScopeOf<EndpointMetric> {
+  static constexpr Scope kScope = Scope::kEndpoint;
+  static constexpr std::span<const MetricFamily> kFamilies = kEndpointFamilies;
+};
+
+}  // namespace internal
+
+template <typename Metric>
+inline constexpr Scope kScopeOf = internal::ScopeOf<Metric>::kScope;
+
+template <typename Metric>
+inline constexpr auto kFamiliesOf = internal::ScopeOf<Metric>::kFamilies;
+
+// Where each metric's cells begin within its scope's block; last, the size of the block.
+template <typename Metric>
+inline constexpr auto kFirstCells = [] {
+  std::array<uint16_t, kFamiliesOf<Metric>.size() + 1> first{};
+  for (size_t i = 0; i < kFamiliesOf<Metric>.size(); ++i) {
+    first[i + 1] = static_cast<uint16_t>(first[i] + kFamiliesOf<Metric>[i].cells());
+  }
+  return first;
+}();
+
+}  // namespace sluice::observe
