@@ -113,6 +113,11 @@ void Buffer::Append(const BlockRef& block, const char* begin, const char* end) {
   if (length < block->capacity / 8) {
     return AppendCopy(*block->pool, absl::string_view(begin, length));
   }
+  AppendSlice(block, begin, end);
+}
+
+void Buffer::AppendSlice(const BlockRef& block, const char* begin, const char* end) {
+  const auto length = static_cast<uint32_t>(end - begin);
   const auto offset = static_cast<uint32_t>(begin - block->data());
   if (count_ > 0) {
     Slice& last = At(count_ - 1);
@@ -122,7 +127,7 @@ void Buffer::Append(const BlockRef& block, const char* begin, const char* end) {
       return;
     }
   }
-  Push(block.Share().release(), offset, static_cast<uint32_t>(offset + length));
+  Push(block.Share().release(), offset, offset + length);
 }
 
 void Buffer::Append(Buffer&& other) {

@@ -128,6 +128,8 @@ class Buffer {
   // Appends bytes [begin, end) of `block` without copying, or a copy of them if they are too few to
   // hold the block for (below an eighth of it).
   void Append(const BlockRef& block, const char* begin, const char* end);
+  // As above, but never copies: for small pieces that fill a block together.
+  void AppendSlice(const BlockRef& block, const char* begin, const char* end);
   // Moves all of `other` to the end. No byte is copied.
   void Append(Buffer&& other);
   // Moves the first `bytes` of `other` to the end.
