@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/log_format.h"
 #include "proxy/observe/metric_table.h"
 #include "proxy/observe/response_flags.h"
 
@@ -103,10 +104,48 @@ std::string MetricsPage() {
   return page;
 }
 
+std::string AccessLogPage() {
+  std::string page(kGenerated);
+  absl::StrAppend(
+      &page,
+      "# Access log\n\n"
+      "`access_log` of a Listener writes one line for every request that ended, with its "
+      "`template` (`format: text`) or its `fields` (`format: json`).\n\n"
+      "- An operator stands in percent signs; `%%` is one percent sign. `:N` before the closing "
+      "one keeps at most N bytes: `%REQ(USER-AGENT):100%`.\n"
+      "- What is missing is `-` in text and `null` in JSON.\n"
+      "- In text, control characters, `\"`, `\\` and bytes above 126 of a value are written as "
+      "`\\xHH`: no request can forge a line or a field in quotes. JSON is valid UTF-8, whatever "
+      "comes in.\n"
+      "- In JSON, a value that is one operator alone keeps its type; any other is a string.\n"
+      "- A line has at most 16 KiB; long values are cut so that it stays well-formed.\n\n"
+      "## Operators\n\n| operator | argument | JSON | prints |\n|---|---|---|---|\n");
+  constexpr absl::string_view kArguments[] = {"-", "`(NAME)` or `(NAME?ALTERNATIVE)`",
+                                              "`(FORMAT)`, optional",
+                                              "`(s)`, `(ms)` or `(us)`; ms by default"};
+  for (const LogOperatorInfo& info : LogOperators()) {
+    absl::StrAppend(&page, "| `", info.name, "` | ", kArguments[static_cast<size_t>(info.argument)],
+                    " | ", info.is_number ? "number" : "string", " | ", info.meaning, " |\n");
+  }
+  absl::StrAppend(
+      &page,
+      "\nA format of time has the conversions `%Y %m %d %H %M %S`, `%3f %6f %9f` (`%f`: "
+      "fractions of a second), `%y %F %T %b %a %e %j %s %z %Z %%`. Default: `",
+      kDefaultLogTime, "`. Times are in UTC.\n\n## Default template\n\n```\n", kDefaultLogTemplate,
+      "\n```\n\n## Default fields\n\n```yaml\n");
+  for (const auto& [name, text] : DefaultLogMembers()) {
+    absl::StrAppend(&page, name, ": \"", text, "\"\n");
+  }
+  absl::StrAppend(&page, "```\n");
+  return page;
+}
+
 }  // namespace
 
 std::vector<ReferencePage> ReferencePages() {
-  return {{"errors.md", ErrorsPage()}, {"metrics.md", MetricsPage()}};
+  return {{"access-log.md", AccessLogPage()},
+          {"errors.md", ErrorsPage()},
+          {"metrics.md", MetricsPage()}};
 }
 
 }  // namespace sluice::observe
