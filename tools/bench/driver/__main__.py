@@ -14,7 +14,7 @@ from .measure import Bench, BenchError, progress
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WORKLOADS = {"W1": workloads.w1, "W2": workloads.w2, "W12": workloads.w12, "W13": workloads.w13,
-             "W14": workloads.w14}
+             "W14": workloads.w14, "W17": workloads.w17}
 
 
 def parse() -> argparse.Namespace:
@@ -27,7 +27,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5, help="of each run (%(default)s)")
     parser.add_argument("--pairs", type=int, default=8, help="runs of each proxy (%(default)s)")
     parser.add_argument("--peers", default="sluice,nginx,haproxy,envoy,envoy-tree",
-                        help="%(default)s; envoy-tree takes part in W13 only")
+                        help="%(default)s; envoy-tree takes part in W13 and W17 only")
     parser.add_argument("--proxy", type=pathlib.Path, default=ROOT / "bin/sluice-proxy",
                         help="Sluice's program (bin/sluice-proxy)")
     parser.add_argument("--dry", action="store_true",
@@ -85,7 +85,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = False
     for name in names:
-        taking_part = [peer for peer in everyone if name == "W13" or peer.name != "envoy-tree"]
+        taking_part = [peer for peer in everyone if name in ("W13", "W17") or peer.name != "envoy-tree"]
         bench = Bench(ROOT / "bin/hairpin", options.seconds, options.pairs)
         try:
             progress(f"{name}: {', '.join(peer.name for peer in taking_part)}")

@@ -8,7 +8,8 @@ import statistics
 import subprocess
 from collections.abc import Sequence
 
-from . import machine
+from . import machine, statistics_of
+from .changes import changer_of
 from .measure import (Bench, BenchError, Load, Subject, progress, ratios, syscalls_per_request,
                       values_of)
 from .peers import Peer, Running
@@ -267,3 +268,56 @@ def w12(bench: Bench, peers: Sequence[Peer], connections: int = 10_000) -> Secti
                    "processes only: the kernel's sockets cost every proxy the same.",
                    [("Memory", ["proxy", "RSS before, MiB", "RSS with them, MiB",
                                 "RSS bytes each", "PSS bytes each"], rows)], raw=raw)
+
+
+def w17(bench: Bench, peers: Sequence[Peer], routes: int = 10_000, rate: int = 5_000) -> Section:
+    wanted = Site("changes", literal_and_pattern_routes(routes))
+    load = Load({"rate": rate}, paths=request_paths(wanted.routes))
+    rows, raw = [], {}
+    for peer in peers:
+        if peer.name == "envoy":
+            continue  # Its list of routes would not carry the load at all; its tree does.
+        progress(f" {peer.name}")
+        running = bench.start(peer, wanted)
+        subject = Subject(peer.name, running, load)
+        bench.check(subject)
+        changer = changer_of(running)
+        runs = {"quiet": [], "changing": []}
+        for number in range(bench.pairs):
+            # A B B A: which comes first alternates.
+            for what in ("quiet", "changing") if number % 2 == 0 else ("changing", "quiet"):
+                during = changer.until_ended if what == "changing" else None
+                runs[what].append(bench.run(subject, during, may_fail=True))
+        raw[peer.name] = runs
+        rows.append(_change_row(peer.name, changer, runs))
+        progress("  " + ", ".join(rows[-1]))
+        bench.stop_all()
+    return Section("W17: configuration changes under load",
+                   f"{routes:,} routes, {rate:,} requests/s in an open loop, one route changed over "
+                   "and over. Latency in µs from when a request was due; the ratio is p99.9 of runs "
+                   "with changes to p99.9 of quiet runs beside them. CPU of a change: what the "
+                   "proxy used more than in quiet runs, divided by the changes.",
+                   [("Quiet and changing",
+                     ["proxy", "how", "changes/s", "p99 quiet", "p99 changing", "p99.9 quiet",
+                      "p99.9 changing", "max changing", "p99.9 ratio (95 %)", "CPU ms a change",
+                      "failed requests"], rows)], raw=raw)
+
+
+def _change_row(name: str, changer, runs: dict[str, list]) -> list[str]:
+    quiet, changing = runs["quiet"], runs["changing"]
+    ratio = statistics_of.paired_ratio(values_of(changing, "latency_us.p99.9"),
+                                       values_of(quiet, "latency_us.p99.9"))
+    seconds = sum(run["seconds"] for run in changing)
+    # Every run has 1 s of warm-up, in which changes are made too.
+    in_windows = changer.done * seconds / (seconds + len(changing))
+    used = (sum(run["cpu"]["watched_us"] for run in changing) -
+            sum(run["cpu"]["watched_us"] for run in quiet)) / 1000
+    failed = sum(run["failures"]["total"] + run["unfinished"] for run in changing)
+
+    def median(which, key):
+        return f"{statistics.median(values_of(which, 'latency_us.' + key)):.0f}"
+
+    return [name, changer.means, f"{changer.done / (seconds + len(changing)):.1f}",
+            median(quiet, "p99"), median(changing, "p99"), median(quiet, "p99.9"),
+            median(changing, "p99.9"), median(changing, "max"), _ratio_text(ratio),
+            f"{used / in_windows:.1f}", str(failed)]
