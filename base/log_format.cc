@@ -1,5 +1,6 @@
 #include "base/log_format.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -298,16 +299,20 @@ absl::StatusOr<std::vector<LogMember>> ParseLogMembers(
       return absl::InvalidArgumentError(
           absl::StrCat("a name must have 1 to ", kMaxLogMemberName, " bytes, got ", name.size()));
     }
+    if (std::any_of(name.begin(), name.end(), absl::ascii_iscntrl)) {
+      return absl::InvalidArgumentError("a name must have no control characters");
+    }
     absl::StatusOr<std::vector<LogPiece>> value = ParseLogTemplate(text);
     if (!value.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("\"", name, "\": ", value.status().message()));
     }
-    bytes += text.size();
+    bytes += name.size() + text.size();
     members.push_back({name, *std::move(value)});
   }
   if (bytes > kMaxLogTemplate) {
-    return absl::InvalidArgumentError(absl::StrCat("all values together must have at most ",
-                                                   kMaxLogTemplate, " bytes, got ", bytes));
+    return absl::InvalidArgumentError(
+        absl::StrCat("all names and values together must have at most ", kMaxLogTemplate,
+                     " bytes, got ", bytes));
   }
   return members;
 }

@@ -108,7 +108,8 @@ inline constexpr size_t kMaxLogMemberName = 128;
 
 // INVALID_ARGUMENT says what is wrong, where, and what was probably meant.
 absl::StatusOr<std::vector<LogPiece>> ParseLogTemplate(absl::string_view text);
-// By name, as in Listener.access_log.fields. All templates together have the limit of one.
+// By name, as in Listener.access_log.fields. Names and templates together have the limit of one
+// template.
 absl::StatusOr<std::vector<LogMember>> ParseLogMembers(
     const std::map<std::string, std::string>& fields);
 

@@ -116,6 +116,7 @@ TEST(LogMembersTest, TooManyOrTooLongAreRefused) {
   EXPECT_FALSE(ParseLogMembers(fields).ok());
   EXPECT_FALSE(ParseLogMembers({{"", "x"}}).ok());
   EXPECT_FALSE(ParseLogMembers({{std::string(129, 'n'), "x"}}).ok());
+  EXPECT_FALSE(ParseLogMembers({{"a\nb", "x"}}).ok());
   EXPECT_FALSE(
       ParseLogMembers({{"a", std::string(3000, 'x')}, {"b", std::string(3000, 'x')}}).ok());
 }
