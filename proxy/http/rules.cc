@@ -18,6 +18,25 @@ bool IsValidPort(absl::string_view port) {
 
 }  // namespace
 
+bool IsToken(absl::string_view text) {
+  for (const char c : text) {
+    const bool is_mark =
+        c != 0 && absl::string_view("!#$%&'*+-.^_`|~").find(c) != absl::string_view::npos;
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && !is_mark) return false;
+  }
+  return !text.empty();
+}
+
+bool IsHeaderValue(absl::string_view text) {
+  if (text.empty()) return true;
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  if (is_space(text.front()) || is_space(text.back())) return false;
+  for (const char c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') return false;
+  }
+  return true;
+}
+
 bool IsValidAuthority(absl::string_view authority) {
   absl::string_view host = authority;
   if (!authority.empty() && authority.front() == '[') {
@@ -65,6 +84,18 @@ bool IsHopByHop(HeaderId id) {
       return true;
     default:
       return false;
+  }
+}
+
+bool IsWrittenByCodec(HeaderId id) {
+  switch (id) {
+    case HeaderId::kContentLength:
+    case HeaderId::kExpect:
+    case HeaderId::kHost:
+    case HeaderId::kTrailer:
+      return true;
+    default:
+      return IsHopByHop(id);
   }
 }
 

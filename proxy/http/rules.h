@@ -10,6 +10,13 @@
 
 namespace sluice::http {
 
+// A token (RFC 9110 section 5.6.2), as names of headers and methods are. Not empty.
+bool IsToken(absl::string_view text);
+
+// What a header may hold: no control characters but tabs inside, no white space at the ends.
+// May be empty.
+bool IsHeaderValue(absl::string_view text);
+
 // uri-host [":" port] as we take it: letters, digits, "-._~" or an IPv6 literal in brackets; a port
 // of 0-65535. Not empty. RFC 3986 allows more (percent-encoding, sub-delims), which no name that
 // resolves needs and which other parsers read differently.
@@ -20,6 +27,10 @@ std::optional<uint64_t> ParseContentLength(absl::string_view value);
 
 // Fields that belong to one connection and never go on (RFC 9110 section 7.6.1).
 bool IsHopByHop(HeaderId id);
+
+// Fields that the codecs write by themselves: those of framing and connection, and Host. Whatever
+// edits headers by configuration leaves them alone.
+bool IsWrittenByCodec(HeaderId id);
 
 // Fields that a Connection header may not name: removing them changes framing, routing or security.
 bool IsProtectedFromConnection(HeaderId id);
