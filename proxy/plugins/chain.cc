@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace sluice::plugins {
 namespace {
 
@@ -104,8 +103,8 @@ void ChainRun::SetLate(const Chain* late) {
 
 void ChainRun::Rewind(bool is_response) { cursor_[is_response] = {}; }
 
-// Merges the parts: requests take the lowest phase first and of one phase the global part, responses
-// the other way round. `last` bounds the phase of requests.
+// Merges the parts: requests take the lowest phase first and of one phase the global part,
+// responses the other way round. `last` bounds the phase of requests.
 template <typename Steps, typename Call>
 Action ChainRun::Walk(Steps steps, bool is_response, Phase last, Call call) {
   std::array<uint16_t, kParts>& cursor = cursor_[is_response];

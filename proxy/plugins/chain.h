@@ -25,7 +25,7 @@ struct Element {
   std::string name;
   Phase phase = Phase::kTrace;
   int32_t place = 0;
-  Instance instance;
+  Instance instance = {};
 };
 
 // Sorts by phase; within a phase first those named in `plugin_order`, in that order, then by place

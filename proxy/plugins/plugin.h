@@ -25,6 +25,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "proxy/http/message.h"
@@ -93,6 +94,7 @@ namespace internal {
 
 template <typename P>
 constexpr Ops MakeOps() {
+  static_assert(alignof(P) <= alignof(std::max_align_t), "states stand in ordinary memory");
   Ops ops{};
   ops.state_size = sizeof(P);
   ops.state_align = alignof(P);
@@ -102,33 +104,33 @@ constexpr Ops MakeOps() {
   if constexpr (!std::is_trivially_destructible_v<P>) {
     ops.destroy = [](void* state) { static_cast<P*>(state)->~P(); };
   }
-  if constexpr (requires(P& p, Stream& s) { p.OnRequestHead(s); }) {
+  if constexpr (requires(P & p, Stream & s) { p.OnRequestHead(s); }) {
     ops.request_head = [](void* p, Stream& s) { return static_cast<P*>(p)->OnRequestHead(s); };
   }
-  if constexpr (requires(P& p, net::Buffer& b, Stream& s) { p.OnRequestBody(b, true, s); }) {
+  if constexpr (requires(P & p, net::Buffer & b, Stream & s) { p.OnRequestBody(b, true, s); }) {
     ops.request_body = [](void* p, net::Buffer& b, bool end, Stream& s) {
       return static_cast<P*>(p)->OnRequestBody(b, end, s);
     };
   }
-  if constexpr (requires(P& p, http::HeaderMap& h, Stream& s) { p.OnRequestTrailers(h, s); }) {
+  if constexpr (requires(P & p, http::HeaderMap & h, Stream & s) { p.OnRequestTrailers(h, s); }) {
     ops.request_trailers = [](void* p, http::HeaderMap& h, Stream& s) {
       return static_cast<P*>(p)->OnRequestTrailers(h, s);
     };
   }
-  if constexpr (requires(P& p, Stream& s) { p.OnResponseHead(s); }) {
+  if constexpr (requires(P & p, Stream & s) { p.OnResponseHead(s); }) {
     ops.response_head = [](void* p, Stream& s) { return static_cast<P*>(p)->OnResponseHead(s); };
   }
-  if constexpr (requires(P& p, net::Buffer& b, Stream& s) { p.OnResponseBody(b, true, s); }) {
+  if constexpr (requires(P & p, net::Buffer & b, Stream & s) { p.OnResponseBody(b, true, s); }) {
     ops.response_body = [](void* p, net::Buffer& b, bool end, Stream& s) {
       return static_cast<P*>(p)->OnResponseBody(b, end, s);
     };
   }
-  if constexpr (requires(P& p, http::HeaderMap& h, Stream& s) { p.OnResponseTrailers(h, s); }) {
+  if constexpr (requires(P & p, http::HeaderMap & h, Stream & s) { p.OnResponseTrailers(h, s); }) {
     ops.response_trailers = [](void* p, http::HeaderMap& h, Stream& s) {
       return static_cast<P*>(p)->OnResponseTrailers(h, s);
     };
   }
-  if constexpr (requires(P& p, const Stream& s) { p.OnLog(s); }) {
+  if constexpr (requires(P & p, const Stream& s) { p.OnLog(s); }) {
     ops.log = [](void* p, const Stream& s) { static_cast<P*>(p)->OnLog(s); };
   }
   return ops;

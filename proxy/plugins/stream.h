@@ -20,7 +20,7 @@ struct LocalReply {
   // Stable reason, for logs, metrics and Proxy-Status: lower case and underscores, a literal.
   const char* details = "";
   // Empty: the standard body (text/plain or, where accepted, JSON, with the request id).
-  absl::string_view body;
+  absl::string_view body = {};
   // Of `body`. Must live as long as the request, as `body` must.
   absl::string_view content_type = "text/plain; charset=utf-8";
   // An empty body is meant: the standard one is not put in its place.
@@ -66,8 +66,10 @@ class Stream {
   const Consumer* consumer() const { return consumer_; }
   absl::string_view consumer_name() const { return consumer_name_; }
   absl::string_view consumer_group() const { return consumer_group_; }
-  // For plugins of the authenticate phase.
-  void SetConsumer(const Consumer& consumer);
+  // For plugins of the authenticate phase: `plugin` is the name of the one that says so, a literal.
+  void SetConsumer(const Consumer& consumer, const char* plugin);
+  // Empty: nobody. Of several plugins the last one counts.
+  absl::string_view authenticated_by() const { return authenticated_by_; }
   virtual const ConsumerTable& consumers() const = 0;
 
   // Host that the upstream sees, over Upstream.host; empty: not overridden. Lives with the request.
@@ -101,12 +103,14 @@ class Stream {
   absl::string_view upstream_host_;
   absl::string_view consumer_name_;
   absl::string_view consumer_group_;
+  absl::string_view authenticated_by_;
   const Consumer* consumer_ = nullptr;
   net::IpAddress client_ip_;
   bool is_peer_trusted_ = false;
 };
 
-inline void Stream::SetConsumer(const Consumer& consumer) {
+inline void Stream::SetConsumer(const Consumer& consumer, const char* plugin) {
+  authenticated_by_ = plugin;
   consumer_ = &consumer;
   consumer_name_ = arena().Copy(consumer.name);
   consumer_group_ = arena().Copy(consumer.group);
