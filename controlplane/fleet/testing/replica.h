@@ -12,8 +12,8 @@
 #include <tuple>
 
 #include "api/resource/key.h"
-#include "controlplane/fleet/generation.h"
-#include "controlplane/fleet/update.h"
+#include "controlplane/fleet/view/generation.h"
+#include "controlplane/fleet/view/update.h"
 
 namespace google::protobuf {
 class MessageLite;

@@ -19,7 +19,7 @@
 #include "absl/types/span.h"
 #include "api/resource/key.h"
 #include "api/resource/view_hash.h"
-#include "controlplane/fleet/catalog.h"
+#include "controlplane/fleet/view/catalog.h"
 
 namespace sluice::fleet {
 
@@ -58,6 +58,9 @@ class View {
   // The lowest schema that can read the content.
   uint32_t schema() const { return schemas_.empty() ? 1 : schemas_.rbegin()->first; }
 
+  // Changes with what a proxy must be able to read: the schema and the set of plugins.
+  uint64_t needs_version() const { return needs_version_; }
+
   // Plugins in the content that are not among `known`.
   std::vector<std::string> PluginsBeyond(const std::vector<std::string>& known) const;
 
@@ -85,11 +88,13 @@ class View {
   Catalog& catalog_;
   const std::vector<std::string> groups_;
 
-  std::vector<Seen> seen_;                                                    // By Slot::index.
-  absl::flat_hash_map<Slot*, std::shared_ptr<const EndpointSet>> endpoints_;  // Of what is seen.
+  std::vector<Seen> seen_;  // By Slot::index.
+  absl::flat_hash_map<Slot*, std::shared_ptr<const UpstreamEndpoints>>
+      endpoints_;                                     // Of what is seen.
   size_t authenticating_ = 0;                         // Objects that are seen and authenticate.
   std::map<uint32_t, size_t> schemas_;                // How many of what is seen need each.
   absl::flat_hash_map<std::string, size_t> plugins_;  // How many of what is seen use each.
+  uint64_t needs_version_ = 0;
   resource::ViewHash view_hash_;
   std::string hash_;
 };

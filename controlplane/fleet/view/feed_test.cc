@@ -1,4 +1,4 @@
-#include "controlplane/fleet/feed.h"
+#include "controlplane/fleet/view/feed.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "controlplane/fleet/generation.h"
-#include "controlplane/fleet/update.h"
-#include "controlplane/fleet/view.h"
+#include "controlplane/fleet/view/generation.h"
+#include "controlplane/fleet/view/update.h"
+#include "controlplane/fleet/view/view.h"
 
 namespace sluice::fleet {
 

@@ -28,16 +28,16 @@ struct Object {
 };
 
 // By owner and address. Immutable: a change makes another one.
-using EndpointSet = std::vector<std::shared_ptr<const store::StoredEndpoint>>;
+using UpstreamEndpoints = std::vector<std::shared_ptr<const store::StoredEndpoint>>;
 
 // The place of a key, whether a resource has it or another only names it.
 struct Slot {
   resource::Key key;
-  uint32_t index = 0;                            // Dense: views keep vectors by it.
-  std::shared_ptr<const Object> object;          // Null: there is no such resource.
-  std::shared_ptr<const EndpointSet> endpoints;  // Of an Upstream; null: none.
-  absl::flat_hash_set<Slot*> named_by;           // Of a Listener: what names it.
-  uint32_t users = 0;                            // Objects that refer to it, in this catalog.
+  uint32_t index = 0;                                  // Dense: views keep vectors by it.
+  std::shared_ptr<const Object> object;                // Null: there is no such resource.
+  std::shared_ptr<const UpstreamEndpoints> endpoints;  // Of an Upstream; null: none.
+  absl::flat_hash_set<Slot*> named_by;                 // Of a Listener: what names it.
+  uint32_t users = 0;                                  // Objects that refer to it, in this catalog.
 };
 
 // Thread: one at a time.

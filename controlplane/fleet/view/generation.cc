@@ -1,4 +1,4 @@
-#include "controlplane/fleet/generation.h"
+#include "controlplane/fleet/view/generation.h"
 
 #include "sluice/v1/config_stream.pb.h"
 

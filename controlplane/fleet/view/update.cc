@@ -1,7 +1,7 @@
 // The messages are put together by hand around the slices of entries, so that the 30 MB of a full
 // update of 100,000 routes exist once, whatever the number of proxies and of generations from which
 // they come: protobuf would copy them into each message.
-#include "controlplane/fleet/update.h"
+#include "controlplane/fleet/view/update.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
@@ -79,11 +79,13 @@ std::string UpdateHead(const Step& step, size_t index, size_t count) {
     if (step.from.has_value()) *update.mutable_from() = ToProto(*step.from);
     *update.mutable_to() = ToProto(step.to);
     update.set_schema(step.schema);
-    const absl::Duration since_epoch = step.committed_at - absl::UnixEpoch();
-    const int64_t seconds = absl::ToUnixSeconds(step.committed_at);
-    update.mutable_committed_at()->set_seconds(seconds);
-    update.mutable_committed_at()->set_nanos(
-        static_cast<int32_t>(absl::ToInt64Nanoseconds(since_epoch - absl::Seconds(seconds))));
+    if (step.committed_at > absl::UnixEpoch()) {
+      const absl::Duration since_epoch = step.committed_at - absl::UnixEpoch();
+      const int64_t seconds = absl::ToUnixSeconds(step.committed_at);
+      update.mutable_committed_at()->set_seconds(seconds);
+      update.mutable_committed_at()->set_nanos(
+          static_cast<int32_t>(absl::ToInt64Nanoseconds(since_epoch - absl::Seconds(seconds))));
+    }
   }
   if (index + 1 == count) update.set_last(true);
   return update.SerializeAsString();

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "controlplane/fleet/generation.h"
-#include "controlplane/fleet/view.h"
+#include "controlplane/fleet/view/generation.h"
+#include "controlplane/fleet/view/view.h"
 
 namespace sluice::fleet {
 
@@ -32,8 +32,8 @@ std::shared_ptr<const Entries> EncodeEntries(const ViewDelta& delta);
 struct Step {
   std::optional<Generation> from;  // Unset: from nothing.
   Generation to;
-  uint32_t schema = 1;  // The lowest that can read the view.
-  absl::Time committed_at;
+  uint32_t schema = 1;      // The lowest that can read the view.
+  absl::Time committed_at;  // absl::UnixEpoch(): not known.
 };
 
 struct Update {

@@ -1,4 +1,4 @@
-#include "controlplane/fleet/needs.h"
+#include "controlplane/fleet/view/needs.h"
 
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/descriptor.h>
@@ -7,14 +7,15 @@
 #include <algorithm>
 #include <memory>
 
-#include "sluice/v1/options.pb.h"
+#include "api/resource/pack.h"
+#include "api/resource/rules.h"
+#include "api/validate/plugins/registry.h"
 #include "sluice/v1/resource.pb.h"
 
 namespace sluice::fleet {
 namespace {
 
 using google::protobuf::Any;
-using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
@@ -43,10 +44,10 @@ class Walk {
 
  private:
   void VisitField(const Message& message, const FieldDescriptor& field) {
-    const v1::FieldRules& rules = field.options().GetExtension(v1::field);
-    needs_.schema = std::max(needs_.schema, rules.since());
-    if (!rules.ref().empty()) {
-      VisitReference(message, field, resource::KindOfName(rules.ref()));
+    needs_.schema = std::max(needs_.schema, resource::SinceOf(field));
+    const absl::string_view ref = resource::ReferenceOf(field);
+    if (!ref.empty()) {
+      VisitReference(message, field, resource::KindOfName(ref));
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       VisitMessages(message, field);
     }
@@ -85,19 +86,17 @@ class Walk {
   }
 
   void VisitPlugin(const Any& any) {
-    std::string name;
-    if (!Any::ParseAnyTypeUrl(any.type_url(), &name)) return;
-    const Descriptor* type =
-        google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
-    if (type == nullptr || !type->options().HasExtension(v1::plugin)) return;
-    const v1::PluginInfo& plugin = type->options().GetExtension(v1::plugin);
-    needs_.plugins.push_back(plugin.name());
+    const validate::Plugin* plugin = validate::PluginOf(any);
+    if (plugin == nullptr) return;
+    needs_.plugins.push_back(plugin->name);
+    needs_.schema = std::max(needs_.schema, plugin->since);
     // On a consumer it could never run, and would keep alive what alone it is seen for.
     const bool is_of_consumer = key_.kind == Kind::kConsumer || key_.kind == Kind::kConsumerGroup;
-    if (plugin.phase() == v1::PHASE_AUTHENTICATE && !is_of_consumer) needs_.authenticates = true;
-    const std::unique_ptr<Message> settings(
-        google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
-    if (!settings->ParseFromString(any.value())) return;
+    if (plugin->phase == validate::Phase::kAuthenticate && !is_of_consumer) {
+      needs_.authenticates = true;
+    }
+    const std::unique_ptr<Message> settings = resource::Unpack(any);
+    if (settings == nullptr) return;
     in_plugin_ = true;
     Visit(*settings);
     in_plugin_ = false;

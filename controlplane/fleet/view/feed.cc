@@ -1,4 +1,4 @@
-#include "controlplane/fleet/feed.h"
+#include "controlplane/fleet/view/feed.h"
 
 #include <tuple>
 #include <utility>

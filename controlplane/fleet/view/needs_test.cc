@@ -1,4 +1,4 @@
-#include "controlplane/fleet/needs.h"
+#include "controlplane/fleet/view/needs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

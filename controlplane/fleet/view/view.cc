@@ -1,4 +1,4 @@
-#include "controlplane/fleet/view.h"
+#include "controlplane/fleet/view/view.h"
 
 #include <algorithm>
 
@@ -10,21 +10,20 @@ namespace {
 
 using resource::Kind;
 
-// Adds to or takes from a table of counts without zeros.
+// Adds to or takes from a table of counts without zeros. True if the key came or went.
 template <typename Table, typename Key>
-void Adjust(Table* table, const Key& key, bool is_added) {
-  if (is_added) {
-    ++(*table)[key];
-    return;
-  }
+bool Adjust(Table* table, const Key& key, bool is_added) {
+  if (is_added) return ++(*table)[key] == 1;
   const auto it = table->find(key);
-  if (--it->second == 0) table->erase(it);
+  if (--it->second > 0) return false;
+  table->erase(it);
+  return true;
 }
 
-const EndpointSet kNoEndpoints;
+const UpstreamEndpoints kNoEndpoints;
 
 // What leads from one set to the other. Both are sorted.
-void AppendDifference(const EndpointSet& from, const EndpointSet& to,
+void AppendDifference(const UpstreamEndpoints& from, const UpstreamEndpoints& to,
                       std::vector<store::EndpointChange>* changes) {
   auto a = from.begin();
   auto b = to.begin();
@@ -151,8 +150,10 @@ void View::Count(const Object& object, bool is_added, std::vector<Slot*>* work) 
     authenticating_ += is_added ? size_t{1} : ~size_t{0};
     if (turns) work->insert(work->end(), catalog_.consumers().begin(), catalog_.consumers().end());
   }
-  Adjust(&schemas_, object.schema, is_added);
-  for (const std::string& plugin : object.plugins) Adjust(&plugins_, plugin, is_added);
+  if (Adjust(&schemas_, object.schema, is_added)) ++needs_version_;
+  for (const std::string& plugin : object.plugins) {
+    if (Adjust(&plugins_, plugin, is_added)) ++needs_version_;
+  }
 }
 
 void View::AppendResources(const Before& before, ViewDelta* delta) {
@@ -171,9 +172,9 @@ void View::AppendResources(const Before& before, ViewDelta* delta) {
 
 void View::AppendEndpoints(Slot* upstream, ViewDelta* delta) {
   const bool is_seen = seen_[upstream->index].object != nullptr;
-  const std::shared_ptr<const EndpointSet> now = is_seen ? upstream->endpoints : nullptr;
+  const std::shared_ptr<const UpstreamEndpoints> now = is_seen ? upstream->endpoints : nullptr;
   const auto it = endpoints_.find(upstream);
-  const std::shared_ptr<const EndpointSet> until_now =
+  const std::shared_ptr<const UpstreamEndpoints> until_now =
       it == endpoints_.end() ? nullptr : it->second;
   if (now == until_now) return;
   const size_t first = delta->endpoints.size();

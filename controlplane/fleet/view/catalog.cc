@@ -1,10 +1,10 @@
-#include "controlplane/fleet/catalog.h"
+#include "controlplane/fleet/view/catalog.h"
 
 #include <algorithm>
 #include <tuple>
 #include <utility>
 
-#include "controlplane/fleet/needs.h"
+#include "controlplane/fleet/view/needs.h"
 
 namespace sluice::fleet {
 namespace {
@@ -12,10 +12,10 @@ namespace {
 using resource::Kind;
 
 // The set with `change` made in it.
-std::shared_ptr<const EndpointSet> WithChange(const std::shared_ptr<const EndpointSet>& set,
-                                              const store::EndpointChange& change) {
-  auto next =
-      set == nullptr ? std::make_shared<EndpointSet>() : std::make_shared<EndpointSet>(*set);
+std::shared_ptr<const UpstreamEndpoints> WithChange(
+    const std::shared_ptr<const UpstreamEndpoints>& set, const store::EndpointChange& change) {
+  auto next = set == nullptr ? std::make_shared<UpstreamEndpoints>()
+                             : std::make_shared<UpstreamEndpoints>(*set);
   const store::StoredEndpoint& any = change.any();
   const auto at = std::lower_bound(next->begin(), next->end(), any,
                                    [](const auto& stored, const store::StoredEndpoint& wanted) {
