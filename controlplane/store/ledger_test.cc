@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controlplane/store/sqlite/sqlite_store.h"
+#include "controlplane/store/testing/failing_store.h"
 #include "controlplane/store/testing/temp_dir.h"
 
 namespace sluice::store {
@@ -46,31 +47,6 @@ std::vector<std::string> Names(const EndpointSet& endpoints) {
   for (const auto& e : endpoints) names.push_back(absl::StrCat(e->owner, " ", e->address));
   return names;
 }
-
-// Fails when it is told to, as a full disk does.
-class FailingStore final : public Store {
- public:
-  explicit FailingStore(Store& store) : store_(store) {}
-  bool is_full = false;
-
-  absl::StatusOr<Content> Load() override { return store_.Load(); }
-  absl::Status Commit(const Head& expected, const NewCommit& commit) override {
-    if (is_full) return absl::ResourceExhaustedError("disk full");
-    return store_.Commit(expected, commit);
-  }
-  absl::Status RaiseEpoch(const Head& expected, uint64_t epoch) override {
-    return store_.RaiseEpoch(expected, epoch);
-  }
-  absl::StatusOr<std::vector<CommitRecord>> History(const HistoryQuery& query) override {
-    return store_.History(query);
-  }
-  absl::StatusOr<ChangeSet> Changes(uint64_t from, uint64_t to) override {
-    return store_.Changes(from, to);
-  }
-
- private:
-  Store& store_;
-};
 
 class LedgerTest : public ::testing::Test {
  protected:
@@ -139,10 +115,10 @@ TEST_F(LedgerTest, AKeyThatComesTwiceIsRefused) {
 }
 
 TEST_F(LedgerTest, WhatTheStoreCannotWriteIsNotSeen) {
-  failing_->is_full = true;
+  failing_->SetFull(true);
   EXPECT_EQ(Commit({Put("a", "1")}).status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(ledger_->state()->resources, IsEmpty());
-  failing_->is_full = false;
+  failing_->SetFull(false);
   EXPECT_TRUE(Commit({Put("a", "1")}).ok());
   EXPECT_EQ(number(), 1u);
 }
@@ -236,9 +212,9 @@ TEST_F(LedgerTest, AnEndedLeaseTakesItsEndpointsWithIt) {
 TEST_F(LedgerTest, AWithdrawalThatCouldNotBeWrittenIsTriedAgain) {
   ASSERT_TRUE(ledger_->Register({Register("nomad", {"x:1"})}, {}).ok());
   clock_.Advance(absl::Seconds(31));
-  failing_->is_full = true;
+  failing_->SetFull(true);
   EXPECT_FALSE(ledger_->ExpireLeases().ok());
-  failing_->is_full = false;
+  failing_->SetFull(false);
   ASSERT_TRUE(ledger_->ExpireLeases().ok());
   EXPECT_THAT(ledger_->state()->endpoints, IsEmpty());
 }
