@@ -222,7 +222,7 @@ class TemplateParser {
   }
 
   absl::Status ParseHeader(const LogOperatorInfo& info, absl::string_view name,
-                           LogOperator::Source& source) const {
+                           LogSource& source) const {
     source.field = info.field;
     source.header = absl::AsciiStrToLower(name);
     if (info.field == F::kRequestHeader) {

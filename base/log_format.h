@@ -77,14 +77,15 @@ struct LogOperatorInfo {
 };
 std::span<const LogOperatorInfo> LogOperators();
 
+struct LogSource {
+  LogField field = LogField::kRequestHeader;
+  std::string header;  // In lower case; of the two kinds of headers only.
+};
+
 // One operator of a template.
 struct LogOperator {
-  struct Source {
-    LogField field = LogField::kRequestHeader;
-    std::string header;  // In lower case; of the two kinds of headers only.
-  };
-  Source source;
-  std::optional<Source> alternative;
+  LogSource source;
+  std::optional<LogSource> alternative;
   std::string argument;               // Of kTime and kUnit; empty: the default.
   std::optional<uint32_t> max_bytes;  // ":100" behind it.
   bool is_number = false;

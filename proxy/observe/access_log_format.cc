@@ -113,7 +113,7 @@ char* WriteAddress(const LogAddress& address, char* out) {
 // What one source gives for a record: text that needs escapes, or short text that does not.
 class Value {
  public:
-  Value(const AccessRecord& record, const LogOperator::Source& source, const LogOperator& op) {
+  Value(const AccessRecord& record, const LogSource& source, const LogOperator& op) {
     Find(record, source, op);
   }
 
@@ -158,7 +158,7 @@ class Value {
   }
 
   // LONG: one case for each field.
-  void Find(const AccessRecord& record, const LogOperator::Source& source, const LogOperator& op) {
+  void Find(const AccessRecord& record, const LogSource& source, const LogOperator& op) {
     switch (source.field) {
       case F::kStartTime:
         return Time(record.start_unix_ns, op.argument);
