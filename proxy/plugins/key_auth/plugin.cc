@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proxy/http/rules.h"
+#include "proxy/plugins/field_error.h"
 #include "proxy/plugins/query.h"
 #include "sluice/plugins/v1/key_auth.pb.h"
 
@@ -73,15 +74,13 @@ absl::StatusOr<Instance> MakeKeyAuth(const v1::KeyAuth& config) {
   KeyAuth::Settings settings;
   settings.header = config.header().empty() ? "apikey" : absl::AsciiStrToLower(config.header());
   if (!http::IsToken(settings.header)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("header: is no header name, got \"", config.header(), "\""));
+    return FieldError("header", absl::StrCat("is no header name, got \"", config.header(), "\""));
   }
   settings.query = config.query().empty() ? "apikey" : config.query();
   if (settings.query == "-") settings.query.clear();
   const std::string realm = config.realm().empty() ? "sluice" : config.realm();
   if (!http::IsHeaderValue(realm) || realm.find_first_of("\"\\") != std::string::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "realm: holds a quote, a backslash or a control character, got \"", realm, "\""));
+    return FieldError("realm", "holds a quote, a backslash or a control character");
   }
   settings.challenge = absl::StrCat("Key realm=\"", realm, "\"");
   settings.hides_credentials = !config.has_hide_credentials() || config.hide_credentials();

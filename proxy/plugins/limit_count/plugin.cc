@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proxy/http/rules.h"
+#include "proxy/plugins/field_error.h"
 #include "sluice/plugins/v1/limit_count.pb.h"
 
 namespace sluice::plugins {
@@ -51,10 +52,6 @@ void RemoveUpstreams(http::HeaderMap& headers) {
   headers.Remove(kReset);
 }
 
-absl::Status Invalid(absl::string_view field, absl::string_view problem) {
-  return absl::InvalidArgumentError(absl::StrCat(field, ": ", problem));
-}
-
 absl::Status ReadKey(absl::string_view key, LimitCount::Settings& settings) {
   using KeyKind = LimitCount::KeyKind;
   absl::string_view header = key;
@@ -70,9 +67,10 @@ absl::Status ReadKey(absl::string_view key, LimitCount::Settings& settings) {
     settings.key_kind = KeyKind::kHeader;
     settings.key_header = absl::AsciiStrToLower(header);
   } else {
-    return Invalid("key", absl::StrCat("is not client_ip, consumer, consumer_group, header:NAME or "
-                                       "all, got \"",
-                                       key, "\""));
+    return FieldError("key",
+                      absl::StrCat("is not client_ip, consumer, consumer_group, header:NAME or "
+                                   "all, got \"",
+                                   key, "\""));
   }
   return absl::OkStatus();
 }
@@ -130,11 +128,11 @@ absl::StatusOr<Instance> MakeLimitCount(const v1::LimitCount& config,
                                         const Declaration& declaration, CounterTable& counters) {
   LimitCount::Settings settings;
   settings.counters = &counters;
-  if (config.count() == 0) return Invalid("count", "is 0, and would admit nothing");
+  if (config.count() == 0) return FieldError("count", "is 0, and would admit nothing");
   const int64_t seconds = config.window().seconds();
   if (seconds < 1 || seconds > 86400 || config.window().nanos() != 0) {
-    return Invalid("window", absl::StrCat("is not 1s to 24h in whole seconds, got ", seconds, ".",
-                                          config.window().nanos(), "s"));
+    return FieldError("window", absl::StrCat("is not 1s to 24h in whole seconds, got ", seconds,
+                                             ".", config.window().nanos(), "s"));
   }
   settings.limit.count = config.count();
   settings.limit.window_seconds = static_cast<uint32_t>(seconds);
@@ -153,7 +151,7 @@ absl::StatusOr<Instance> MakeLimitCount(const v1::LimitCount& config,
   settings.count_text = absl::StrCat(config.count());
   settings.status = config.has_status() ? static_cast<int>(config.status()) : 429;
   if (settings.status < 400 || settings.status > 599) {
-    return Invalid("status", absl::StrCat("is not 400 to 599, got ", config.status()));
+    return FieldError("status", absl::StrCat("is not 400 to 599, got ", config.status()));
   }
   settings.sends_headers = !config.has_headers() || config.headers();
   return Instantiate<LimitCount>(std::move(settings));

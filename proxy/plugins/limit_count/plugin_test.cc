@@ -32,32 +32,8 @@ class LimitCountTest : public ::testing::Test {
   }
   bool Passes(const PluginHarness::HeaderList& headers = {}) { return Passes(h_, headers); }
 
-  // Says that a consumer has been authenticated.
-  class Caller {
-   public:
-    struct Settings {
-      const Consumer* consumer;
-    };
-    explicit Caller(const Settings& settings) : settings_(settings) {}
-    Action OnRequestHead(Stream& stream) {
-      if (!settings_.consumer->name.empty()) stream.SetConsumer(*settings_.consumer, "test");
-      return Action::kContinue;
-    }
-
-   private:
-    const Settings& settings_;
-  };
-  void CallAs(absl::string_view name, absl::string_view group = "") {
-    consumer_.name = std::string(name);
-    consumer_.group = std::string(group);
-  }
-  void AddCaller() {
-    h_.Add({"caller", Phase::kAuthenticate, 0, Instantiate<Caller>({&consumer_})});
-  }
-
   PluginHarness h_;
   CounterTable table_;
-  Consumer consumer_;
 };
 
 TEST_F(LimitCountTest, AboveTheCountTheAnswerIs429WithRetryAfter) {
@@ -151,31 +127,28 @@ TEST_F(LimitCountTest, AHeaderCannotPoseAsAnAddress) {
 }
 
 TEST_F(LimitCountTest, ConsumersAndGroupsHaveBudgetsOfTheirOwn) {
-  AddCaller();
   h_.Add(Factory(), "count: 1 window {seconds: 60} key: 'consumer'");
-  CallAs("alice");
+  h_.SetCaller("alice");
   EXPECT_TRUE(Passes());
-  CallAs("bob");
+  h_.SetCaller("bob");
   EXPECT_TRUE(Passes());
-  CallAs("alice");
+  h_.SetCaller("alice");
   EXPECT_FALSE(Passes());
-  CallAs("");
+  h_.SetCaller("");
   EXPECT_TRUE(Passes());
 }
 
 TEST_F(LimitCountTest, AGroupSharesOneBudget) {
-  AddCaller();
   h_.Add(Factory(), "count: 1 window {seconds: 60} key: 'consumer_group'");
-  CallAs("alice", "gold");
+  h_.SetCaller("alice", "gold");
   EXPECT_TRUE(Passes());
-  CallAs("bob", "gold");
+  h_.SetCaller("bob", "gold");
   EXPECT_FALSE(Passes());
 }
 
 TEST_F(LimitCountTest, OnAConsumerItCountsByConsumerOverAllRoutesAndAddresses) {
-  AddCaller();
   h_.Add(Factory("Consumer", "alice"), "count: 1 window {seconds: 60}");
-  CallAs("alice");
+  h_.SetCaller("alice");
   EXPECT_TRUE(Passes());
   h_.SetClient("198.51.100.7");
   EXPECT_FALSE(Passes());

@@ -51,6 +51,7 @@ class PluginHarness::TestStream final : public Stream {
     scheme_ = harness.scheme_;
     client_ip_ = harness.client_ip_;
     is_peer_trusted_ = harness.is_peer_trusted_;
+    if (!harness.caller_.name.empty()) SetConsumer(harness.caller_, "test");
   }
 
   void SetTarget(absl::string_view method, absl::string_view target) {
@@ -106,6 +107,11 @@ void PluginHarness::AddConsumer(absl::string_view name, absl::string_view group,
   consumers_.Insert("key_auth",
                     absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)),
                     std::move(consumer));
+}
+
+void PluginHarness::SetCaller(absl::string_view name, absl::string_view group) {
+  caller_.name = std::string(name);
+  caller_.group = std::string(group);
 }
 
 void PluginHarness::SetClient(absl::string_view ip, bool is_peer_trusted) {

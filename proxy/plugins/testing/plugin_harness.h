@@ -81,6 +81,8 @@ class PluginHarness {
   // Somebody whose `key` key_auth accepts, with plugins over those of the route.
   void AddConsumer(absl::string_view name, absl::string_view group, absl::string_view key,
                    std::vector<OverlayPlugins::Overlay> overlays = {});
+  // Who sends the requests, as if a plugin had found out. Empty: nobody that is known.
+  void SetCaller(absl::string_view name, absl::string_view group = "");
   void SetPluginOrder(std::vector<std::string> names) { plugin_order_ = std::move(names); }
   void SetClient(absl::string_view ip, bool is_peer_trusted = false);
   void SetScheme(absl::string_view scheme) { scheme_ = std::string(scheme); }
@@ -157,6 +159,7 @@ class PluginHarness {
   std::vector<Element> route_;
   std::vector<std::string> plugin_order_;
   ConsumerTable consumers_;
+  Consumer caller_;
   std::map<std::string, std::string> captures_;
   std::string scheme_ = "http";
   net::IpAddress client_ip_;
