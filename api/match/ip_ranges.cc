@@ -80,12 +80,14 @@ std::optional<Flaw> IpRanges::Add(absl::string_view text) {
                 absl::StrCat("\"", ToText(first), "/", prefix, "\"")};
   }
   const absl::uint128 last = first | mask;
-  if (first < kMappedFirst && last > kMappedLast) {
-    ranges_.push_back({first, kMappedFirst - 1});
-    ranges_.push_back({kMappedLast + 1, last});
-  } else {
+  // Ranges nest or are apart, so one that holds a mapped address and more holds all of them.
+  const bool holds_mapped = first <= kMappedFirst && last >= kMappedLast;
+  if (!holds_mapped || (first == kMappedFirst && last == kMappedLast)) {
     ranges_.push_back({first, last});
+    return std::nullopt;
   }
+  if (first < kMappedFirst) ranges_.push_back({first, kMappedFirst - 1});
+  if (last > kMappedLast) ranges_.push_back({kMappedLast + 1, last});
   return std::nullopt;
 }
 
