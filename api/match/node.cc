@@ -38,7 +38,8 @@ bool GoesBefore(const Entry& a, const Entry& b) {
   if (a.spec->predicate_count() != b.spec->predicate_count()) {
     return a.spec->predicate_count() > b.spec->predicate_count();
   }
-  return a.spec->name() < b.spec->name();
+  if (a.spec != b.spec) return a.spec->name() < b.spec->name();
+  return a.path_index < b.path_index;
 }
 
 Ref<Node> Node::Make(uint32_t hash, NodeParts parts) {

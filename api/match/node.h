@@ -44,8 +44,8 @@ struct RegexEntry {
   uint64_t tail_mask = 0;
 };
 
-// Rank between entries with the same host and the same path: priority, then number of predicates,
-// then name. True if `a` goes before `b`.
+// Rank between entries with the same host and the same kind of path: priority, then number of
+// predicates, then name; of two expressions of one route the first. True if `a` goes before `b`.
 bool GoesBefore(const Entry& a, const Entry& b);
 
 struct Node;

@@ -157,9 +157,8 @@ bool Predicates::HoldButMethods(const RequestView& request) const {
 
 std::string Predicates::FirstFailing(const RequestView& request) const {
   if (!methods.empty() && !methods.Contains(request.method, MethodBit(request.method))) {
-    return "methods";
+    return "method";
   }
-  if (!client_ips.empty() && !client_ips.Contains(request.client_ip)) return "client_ips";
   for (const NamedPredicate& predicate : headers) {
     if (!HeaderHolds(predicate, request)) return absl::StrCat("headers.", predicate.name);
   }
@@ -169,6 +168,7 @@ std::string Predicates::FirstFailing(const RequestView& request) const {
   for (const NamedPredicate& predicate : cookies) {
     if (!CookieHolds(predicate, request)) return absl::StrCat("cookies.", predicate.name);
   }
+  if (!client_ips.empty() && !client_ips.Contains(request.client_ip)) return "client_ips";
   return "";
 }
 

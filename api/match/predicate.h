@@ -66,7 +66,8 @@ struct Predicates {
   // Whether all but the one on methods hold.
   bool HoldButMethods(const RequestView& request) const;
 
-  // The first that fails, as a field path ("headers.x-team"); empty if all hold.
+  // The first that fails: "method", "headers.x-team", "query.a", "cookies.b", "client_ips"; empty
+  // if all hold.
   std::string FirstFailing(const RequestView& request) const;
 };
 

@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "api/match/explain.h"
 #include "api/match/table.h"
 #include "api/match/testing/reference_matcher.h"
 #include "api/match/testing/test_request.h"
@@ -128,8 +129,12 @@ void CheckOne(const Version& version, const TestRequest& request) {
   const bool is_found = version.table.Match(request.View(), &result);
   const std::string name = is_found ? std::string(result.spec->name()) : "";
   ASSERT_EQ(name, version.reference.Match(request)) << Describe(version.reference, request);
+  const Explanation explanation = Explain(version.table, request.View());
+  ASSERT_EQ(explanation.winner != nullptr, is_found);
   if (is_found) {
+    ASSERT_EQ(explanation.winner->spec->name(), name) << Describe(version.reference, request);
     ASSERT_EQ(result.payload, version.table.Find(name)->payload);
+    ASSERT_EQ(explanation.path, result.spec->paths()[result.path_index].text);
     return;
   }
   const std::set<std::string> wanted = version.reference.AllowedMethods(request);
@@ -145,7 +150,7 @@ TEST_P(TableRandomTest, AnswersAreThoseOfTheReferenceInEveryVersion) {
   Generator generate(GetParam());
   std::vector<Version> versions(1);
   uint64_t payload = 0;
-  for (int step = 0; step < 60; ++step) {
+  for (int step = 0; step < 40; ++step) {
     Version next = versions[generate.Below(versions.size())];
     Strings removals;
     std::vector<Table::Route> upserts;
@@ -162,7 +167,7 @@ TEST_P(TableRandomTest, AnswersAreThoseOfTheReferenceInEveryVersion) {
     }
     next.table = next.table.With(removals, upserts);
     ASSERT_EQ(next.table.size(), next.reference.routes.size());
-    for (int i = 0; i < 150 && !HasFatalFailure(); ++i) CheckOne(next, generate.Request());
+    for (int i = 0; i < 100 && !HasFatalFailure(); ++i) CheckOne(next, generate.Request());
     for (int i = 0; i < 20 && !HasFatalFailure(); ++i) {
       CheckOne(versions[generate.Below(versions.size())], generate.Request());
     }
@@ -175,7 +180,7 @@ TEST_P(TableRandomTest, AnswersAreThoseOfTheReferenceInEveryVersion) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, TableRandomTest, testing::Range(0u, 4u));
+INSTANTIATE_TEST_SUITE_P(Seeds, TableRandomTest, testing::Range(0u, 3u));
 
 }  // namespace
 }  // namespace sluice::match
