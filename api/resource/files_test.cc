@@ -84,7 +84,8 @@ TEST(ReadTextTest, WithoutATellingNameTheFirstCharacterDecides) {
   ReadOptions options;
   options.file = "-";
   // A comma too many, which only JSON refuses.
-  EXPECT_THAT(ReadText(" {\"kind\": \"PluginSet\", \"name\": \"a\",}", options).problems, SizeIs(1));
+  EXPECT_THAT(ReadText(" {\"kind\": \"PluginSet\", \"name\": \"a\",}", options).problems,
+              SizeIs(1));
   EXPECT_THAT(ReadText("kind: PluginSet\nname: a\n", options).problems, IsEmpty());
   options.file = "a.yaml";
   EXPECT_THAT(ReadText(" {\"kind\": \"PluginSet\", \"name\": \"a\",}", options).problems,

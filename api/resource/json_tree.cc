@@ -38,8 +38,7 @@ void AppendUtf8(uint32_t code, std::string& out) {
 // behind what it read and is false once an error was reported.
 class Parser {
  public:
-  Parser(absl::string_view text, const TreeSink& sink)
-      : text_(text), sink_(sink), builder_(sink) {}
+  Parser(absl::string_view text, const TreeSink& sink) : text_(text), sink_(sink), builder_(sink) {}
 
   void Parse() {
     SkipSpace();
@@ -54,8 +53,7 @@ class Parser {
   bool Fail(absl::string_view problem, absl::string_view want) {
     const absl::string_view rest = text_.substr(position_, 12);
     sink_.on_problem(line_,
-                     absl::StrCat("not JSON: ", problem,
-                                  rest.empty() ? ", at the end" : ", at ",
+                     absl::StrCat("not JSON: ", problem, rest.empty() ? ", at the end" : ", at ",
                                   rest.empty() ? "" : Quoted(rest.substr(0, rest.find('\n')))),
                      std::string(want));
     return false;
@@ -247,8 +245,8 @@ class Parser {
     const bool is_high = code >= 0xD800 && code < 0xDC00;
     if (is_high) {
       const int32_t low = CodeUnit();
-      code = low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
-                                           : -1;
+      code =
+          low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00) : -1;
     }
     // A lone surrogate is no character; NUL is in no field of a resource.
     if (code <= 0 || (code >= 0xD800 && code < 0xE000)) {

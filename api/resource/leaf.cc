@@ -89,8 +89,9 @@ std::optional<Refusal> SetEnum(const Node& node, const FieldDescriptor& field, M
       std::string text = EnumText(*field.enum_type()->value(i));
       if (!text.empty()) texts.push_back(std::move(text));
     }
-    const absl::string_view nearest = Nearest(
-        IsScalar(node) ? node.text : "", std::vector<absl::string_view>(texts.begin(), texts.end()));
+    const absl::string_view nearest =
+        Nearest(IsScalar(node) ? node.text : "",
+                std::vector<absl::string_view>(texts.begin(), texts.end()));
     std::string problem = absl::StrCat("no such value, got ", Describe(node));
     if (!nearest.empty()) absl::StrAppend(&problem, ", did you mean ", Quoted(nearest), "?");
     return Refusal{std::move(problem), absl::StrJoin(texts, ", ")};

@@ -29,11 +29,12 @@ std::string Subject(const Problem& problem) {
 }  // namespace
 
 std::string ToString(const Problem& problem) {
-  std::string line = absl::StrCat(Location(problem), problem.is_warning ? "warning: " : "",
-                                  Subject(problem));
+  std::string line =
+      absl::StrCat(Location(problem), problem.is_warning ? "warning: " : "", Subject(problem));
   if (!problem.field.empty()) absl::StrAppend(&line, problem.field, ": ");
   absl::StrAppend(&line, problem.problem);
-  if (!problem.want.empty() && !absl::StrContains(problem.problem, problem.want)) {
+  const bool is_said = absl::EndsWith(problem.problem, absl::StrCat(Quoted(problem.want), "?"));
+  if (!problem.want.empty() && !is_said) {
     absl::StrAppend(&line, "; want ", problem.want);
   }
   return line;

@@ -43,7 +43,7 @@ struct Problem {
 
 // One line, without what is empty:
 //   orders.yaml:14: Route "orders": timeout: out of range, got 25h; want 0s to 24h
-// `want` is left out where `problem` says it already ("did you mean ...").
+// `want` is left out where `problem` ends with it: did you mean "WANT"?
 std::string ToString(const Problem& problem);
 
 v1::Problem ToProto(const Problem& problem);

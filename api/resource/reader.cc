@@ -184,10 +184,10 @@ void Reader::Read(Node&& node) {
   }
   SourcedResource read;
   if (!ReadKind(*kind, read.resource)) return;
-  const FieldDescriptor* spec = v1::Resource::descriptor()->FindFieldByName(
-      std::string(KindField(KindOf(read.resource))));
-  ReadMembers(node, {&read.resource,
-                     read.resource.GetReflection()->MutableMessage(&read.resource, spec)});
+  const FieldDescriptor* spec =
+      v1::Resource::descriptor()->FindFieldByName(std::string(KindField(KindOf(read.resource))));
+  ReadMembers(
+      node, {&read.resource, read.resource.GetReflection()->MutableMessage(&read.resource, spec)});
   read.location = {options_.file, node.items[0].key_line, std::move(lines_)};
   lines_.clear();
   result_.resources.push_back(std::move(read));
@@ -245,9 +245,9 @@ void Reader::ReadMembers(const Node& map, std::initializer_list<Message*> messag
 void Reader::ReadField(const Node& node, const Field& field, Message& message) {
   if (!IsUsable(node)) return;
   if (node.type == Node::Type::kNull) {
-    const bool is_empty_map = field.is_map() ||
-                              (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-                               !IsDuration(field) && !field.is_repeated());
+    const bool is_empty_map =
+        field.is_map() || (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+                           !IsDuration(field) && !field.is_repeated());
     Refuse(node.line, "no value",
            is_empty_map ? "{} for an empty one" : "a value, or the field left out");
   } else if (field.is_map()) {

@@ -21,23 +21,22 @@ bool IsReference(const google::protobuf::FieldDescriptor& field) {
 std::vector<Reference> References(const v1::Resource& resource) {
   static const FieldFinder& finder = *new FieldFinder(&IsReference);
   std::vector<Reference> references;
-  finder.Walk(resource, [&](const google::protobuf::Message& message,
-                            const google::protobuf::FieldDescriptor& field,
-                            const std::string& path) {
-    const google::protobuf::Reflection& reflection = *message.GetReflection();
-    const Kind kind = KindOfName(ReferenceOf(field));
-    const auto add = [&](std::string where, std::string name) {
-      references.push_back(
-          {std::move(where), {kind, resource.namespace_(), std::move(name)}});
-    };
-    if (!field.is_repeated()) {
-      add(path, reflection.GetString(message, &field));
-      return;
-    }
-    for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
-      add(absl::StrCat(path, "[", i, "]"), reflection.GetRepeatedString(message, &field, i));
-    }
-  });
+  finder.Walk(
+      resource, [&](const google::protobuf::Message& message,
+                    const google::protobuf::FieldDescriptor& field, const std::string& path) {
+        const google::protobuf::Reflection& reflection = *message.GetReflection();
+        const Kind kind = KindOfName(ReferenceOf(field));
+        const auto add = [&](std::string where, std::string name) {
+          references.push_back({std::move(where), {kind, resource.namespace_(), std::move(name)}});
+        };
+        if (!field.is_repeated()) {
+          add(path, reflection.GetString(message, &field));
+          return;
+        }
+        for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+          add(absl::StrCat(path, "[", i, "]"), reflection.GetRepeatedString(message, &field, i));
+        }
+      });
   return references;
 }
 

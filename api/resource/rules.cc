@@ -32,6 +32,7 @@ absl::string_view Prefix(const EnumDescriptor& type) {
 bool IsSize(const FieldDescriptor& field) { return RulesOf(field).size(); }
 bool IsCredential(const FieldDescriptor& field) { return RulesOf(field).credential(); }
 absl::string_view ReferenceOf(const FieldDescriptor& field) { return RulesOf(field).ref(); }
+bool IsRequired(const FieldDescriptor& field) { return RulesOf(field).required(); }
 uint32_t SinceOf(const FieldDescriptor& field) { return RulesOf(field).since(); }
 
 bool IsDuration(const FieldDescriptor& field) {
@@ -39,8 +40,7 @@ bool IsDuration(const FieldDescriptor& field) {
 }
 
 bool IsPlugins(const FieldDescriptor& field) {
-  return field.is_map() &&
-         IsMessage(*field.message_type()->map_value(), "google.protobuf.Any");
+  return field.is_map() && IsMessage(*field.message_type()->map_value(), "google.protobuf.Any");
 }
 
 std::string EnumText(const EnumValueDescriptor& value) {

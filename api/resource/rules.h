@@ -24,6 +24,9 @@ bool IsCredential(const google::protobuf::FieldDescriptor& field);
 // Name of the kind of resource that the value names ("Upstream"); empty if it names none.
 absl::string_view ReferenceOf(const google::protobuf::FieldDescriptor& field);
 
+// Must be given.
+bool IsRequired(const google::protobuf::FieldDescriptor& field);
+
 // The schema in which the field came.
 uint32_t SinceOf(const google::protobuf::FieldDescriptor& field);
 

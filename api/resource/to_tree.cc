@@ -70,8 +70,8 @@ Node PluginToTree(const Any& any) {
 Node MessageToTree(const FieldDescriptor& field, const Message& message) {
   if (IsDuration(field)) {
     const auto& duration = static_cast<const google::protobuf::Duration&>(message);
-    return String(DurationText(absl::Seconds(duration.seconds()) +
-                                 absl::Nanoseconds(duration.nanos())));
+    return String(
+        DurationText(absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos())));
   }
   if (const Any* any = dynamic_cast<const Any*>(&message)) return PluginToTree(*any);
   Node map = EmptyMap();

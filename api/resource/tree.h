@@ -79,8 +79,8 @@ class TreeBuilder {
 
   const TreeSink& sink_;
   std::vector<Node> open_;
-  std::vector<Node> keys_;        // The key under which each value of a map is read; see has_key_.
-  std::vector<bool> has_key_;     // Of each open one: a key was read, its value was not.
+  std::vector<Node> keys_;     // The key under which each value of a map is read; see has_key_.
+  std::vector<bool> has_key_;  // Of each open one: a key was read, its value was not.
   bool has_resource_list_ = false;  // `resources` of the top-level map was read.
 };
 

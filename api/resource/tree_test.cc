@@ -66,9 +66,9 @@ TEST(YamlTreeTest, DirectivesEndMarkersAndCarriageReturnsAreNoContent) {
 }
 
 TEST(YamlTreeTest, AnErrorEndsOnlyItsDocument) {
-  EXPECT_EQ(Yaml("a: 1\n---\nb: [1\n---\nc: 3\n"),
-            (Lines{"1 {a:1}", "5 ! not YAML: end of sequence flow not found; a closing ]",
-                   "5 {c:3}"}));
+  EXPECT_EQ(
+      Yaml("a: 1\n---\nb: [1\n---\nc: 3\n"),
+      (Lines{"1 {a:1}", "5 ! not YAML: end of sequence flow not found; a closing ]", "5 {c:3}"}));
 }
 
 TEST(YamlTreeTest, WhatOnlyLacksQuotesIsReadAsMeantAndMarked) {
@@ -85,8 +85,7 @@ TEST(YamlTreeTest, SeveralPlacesOfOneDocumentAreMended) {
 }
 
 TEST(YamlTreeTest, AnchorsAliasesTagsAndStrangeKeysAreFlaws) {
-  EXPECT_EQ(Yaml("a: &x 1\nb: *x\nc: !!str 2\n? [d]\n: e\n"),
-            (Lines{"1 {a:!1 b:! c:!\"2\" :!e}"}));
+  EXPECT_EQ(Yaml("a: &x 1\nb: *x\nc: !!str 2\n? [d]\n: e\n"), (Lines{"1 {a:!1 b:! c:!\"2\" :!e}"}));
 }
 
 TEST(YamlTreeTest, AQuoteThatNeverClosesIsAProblem) {
@@ -116,10 +115,30 @@ TEST(JsonTreeTest, UnderstandsEveryEscape) {
 }
 
 TEST(JsonTreeTest, RefusesWhatIsNotJson) {
-  for (const char* text :
-       {"", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1,]", "[1 2]", "{a: 1}", "01", "-", "1.",
-        "1e", "tru", "\"a", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"",
-        "\"\\udc00\"", "\"\\u0000\"", "\"\t\"", "1 2", "'a'", "// x\n1"}) {
+  for (const char* text : {"",
+                           "{",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":1,}",
+                           "[1,]",
+                           "[1 2]",
+                           "{a: 1}",
+                           "01",
+                           "-",
+                           "1.",
+                           "1e",
+                           "tru",
+                           "\"a",
+                           "\"\\x\"",
+                           "\"\\u12\"",
+                           "\"\\ud800\"",
+                           "\"\\ud800\\u0041\"",
+                           "\"\\udc00\"",
+                           "\"\\u0000\"",
+                           "\"\t\"",
+                           "1 2",
+                           "'a'",
+                           "// x\n1"}) {
     const Lines lines = Json(text);
     ASSERT_FALSE(lines.empty()) << text;
     EXPECT_NE(lines.back().find("not JSON"), std::string::npos) << text << ": " << lines.back();
@@ -127,9 +146,10 @@ TEST(JsonTreeTest, RefusesWhatIsNotJson) {
 }
 
 TEST(JsonTreeTest, SaysWhere) {
-  EXPECT_EQ(Json("{\"a\": 1,\n\"b\": x}"),
-            (Lines{"2 ! not JSON: no value, at \"x}\"; an object, a list, a string, a number, true, "
-                   "false or null"}));
+  EXPECT_EQ(
+      Json("{\"a\": 1,\n\"b\": x}"),
+      (Lines{"2 ! not JSON: no value, at \"x}\"; an object, a list, a string, a number, true, "
+             "false or null"}));
 }
 
 TEST(JsonTreeTest, DepthIsLimited) {

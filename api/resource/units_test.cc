@@ -48,8 +48,8 @@ TEST(SizeTest, ReadsUnitsAndPlainBytes) {
 }
 
 TEST(SizeTest, RefusesUnitsOfOtherMeaningAndOverflow) {
-  for (const char* text : {"", "KiB", "64KB", "64k", "1 MiB", "-1", "1.5MiB", "16777216TiB",
-                           "18446744073709551616"}) {
+  for (const char* text :
+       {"", "KiB", "64KB", "64k", "1 MiB", "-1", "1.5MiB", "16777216TiB", "18446744073709551616"}) {
     EXPECT_EQ(ParseSize(text), std::nullopt) << text;
   }
 }

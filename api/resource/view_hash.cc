@@ -1,4 +1,5 @@
-// A tree of two levels, 32 groups of 32 buckets, of which copies share nodes until one changes them.
+// A tree of two levels, 32 groups of 32 buckets, of which copies share nodes until one changes
+// them.
 //
 // One flat hash over 1024 bucket hashes would be 32 KiB to hash after every change, and a control
 // plane does it for every view that a commit touches; two levels make it 2 KiB. Buckets are sorted

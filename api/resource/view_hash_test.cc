@@ -16,8 +16,7 @@ std::string Reference(const std::map<std::string, std::string>& objects) {
   std::vector<std::string> buckets[1024];
   for (const auto& [key, digest] : objects) {
     const std::string id = Sha256(key).substr(0, 16);
-    const size_t bucket =
-        static_cast<uint8_t>(id[0]) * 4u + static_cast<uint8_t>(id[1]) / 64u;
+    const size_t bucket = static_cast<uint8_t>(id[0]) * 4u + static_cast<uint8_t>(id[1]) / 64u;
     buckets[bucket].push_back(id + digest);
   }
   const std::string zero(32, '\0');

@@ -27,14 +27,12 @@ class FieldFinder {
   explicit FieldFinder(FieldProperty property);
 
   // Over these types instead.
-  FieldFinder(FieldProperty property,
-              absl::Span<const google::protobuf::Descriptor* const> roots);
+  FieldFinder(FieldProperty property, absl::Span<const google::protobuf::Descriptor* const> roots);
 
   // `field` of `message` is set and has the property; `path` is as Problem::field has it.
-  using OnField =
-      absl::FunctionRef<void(const google::protobuf::Message& message,
-                             const google::protobuf::FieldDescriptor& field,
-                             const std::string& path)>;
+  using OnField = absl::FunctionRef<void(const google::protobuf::Message& message,
+                                         const google::protobuf::FieldDescriptor& field,
+                                         const std::string& path)>;
 
   // Calls `on_field` for each such field of `message` and of what it contains.
   void Walk(const google::protobuf::Message& message, OnField on_field) const;

@@ -10,8 +10,8 @@
 namespace sluice::resource {
 
 // Reads every resource of `text`: documents separated by "---", each a resource, a list of them or
-// {resources: [...]}; and all that is wrong with it as a text: syntax, unknown and duplicate fields,
-// wrong types. What the values mean is validation's business (api/validate).
+// {resources: [...]}; and all that is wrong with it as a text: syntax, unknown and duplicate
+// fields, wrong types. What the values mean is validation's business (api/validate).
 //
 // A word that is nearly the name of a field, kind, plugin or value is a problem, and read as what
 // was meant: one slip of the pen gives one problem.

@@ -130,14 +130,14 @@ TEST(ReadYamlTest, AWrongTypeIsOneProblemThatSaysWhatWouldBeRight) {
            {"timeout: fast",
             "timeout: not a duration, got fast; want a number with ms, s, m or h, such as 250ms, "
             "15s or 1h30m"},
-           {"timeout: {}", "timeout: not a duration, got a map; want a number with ms, s, m or h, "
-                           "such as 250ms, 15s or 1h30m"},
+           {"timeout: {}",
+            "timeout: not a duration, got a map; want a number with ms, s, m or h, "
+            "such as 250ms, 15s or 1h30m"},
            {"priority: 2147483648",
             "priority: out of range, got 2147483648; want -2147483648 to 2147483647"},
            {"priority: 1.5", "priority: not a whole number, got 1.5"},
            {"priority: 0x10", "priority: not a whole number, got 0x10"},
-           {"priority: '1'",
-            "priority: not a number, got \"1\"; want the number without quotes"},
+           {"priority: '1'", "priority: not a number, got \"1\"; want the number without quotes"},
            {"hosts: a.b", "hosts: not a list, got a.b; want [a.b]"},
            {"hosts: {a: b}", "hosts: not a list, got a map"},
            {"hosts: [[a]]", "hosts[0]: not a string, got a list"},
@@ -164,8 +164,9 @@ TEST(ReadYamlTest, AWrongTypeIsOneProblemThatSaysWhatWouldBeRight) {
            {"upstream: &a b",
             "upstream: anchors (&name) are not taken; want the value alone, or quotes around a "
             "text that starts with &"},
-           {"upstream: !!str b", "upstream: tags (!name) are not taken; want the value alone, or "
-                                 "quotes around a text that starts with !"},
+           {"upstream: !!str b",
+            "upstream: tags (!name) are not taken; want the value alone, or "
+            "quotes around a text that starts with !"},
            {"? [a]\n: b", "a key that is no word; want the name of a field"},
        }) {
     EXPECT_EQ(ProblemOfRouteLine(c.line), c.problem) << c.line;
@@ -173,13 +174,14 @@ TEST(ReadYamlTest, AWrongTypeIsOneProblemThatSaysWhatWouldBeRight) {
 }
 
 TEST(ReadYamlTest, WithoutAKindOrAsNoMapItIsNoResource) {
-  EXPECT_THAT(ProblemsOf("name: a\n---\n- just text\n---\nkind: Banana\nname: b\n"),
-              ElementsAre("a.yaml:1: resource \"a\": no kind is given; want kind: one of Consumer, "
-                          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, Upstream",
-                          "a.yaml:3: not a map of fields, got just text",
-                          "a.yaml:5: Banana \"b\": kind: no such kind, got Banana; want Consumer, "
-                          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, "
-                          "Upstream"));
+  EXPECT_THAT(
+      ProblemsOf("name: a\n---\n- just text\n---\nkind: Banana\nname: b\n"),
+      ElementsAre("a.yaml:1: resource \"a\": no kind is given; want kind: one of Consumer, "
+                  "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, Upstream",
+                  "a.yaml:3: not a map of fields, got just text",
+                  "a.yaml:5: Banana \"b\": kind: no such kind, got Banana; want Consumer, "
+                  "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, "
+                  "Upstream"));
 }
 
 TEST(ReadYamlTest, SizesAreReadWithTheirUnit) {
@@ -208,9 +210,10 @@ TEST(ReadYamlTest, ACredentialMayStandElsewhereForWhoCanLookThere) {
 }
 
 TEST(ReadYamlTest, WithoutAResolverACredentialMustBeGiven) {
-  EXPECT_THAT(ProblemsOf(kSecretFromEnvironment),
-              ElementsAre("a.yaml:3: Consumer \"a\": credentials.key_auth[0].key: from_env is read "
-                          "by sluicectl only; want the credential, or \"sha256:\" and its SHA-256"));
+  EXPECT_THAT(
+      ProblemsOf(kSecretFromEnvironment),
+      ElementsAre("a.yaml:3: Consumer \"a\": credentials.key_auth[0].key: from_env is read "
+                  "by sluicectl only; want the credential, or \"sha256:\" and its SHA-256"));
 }
 
 TEST(ReadYamlTest, AResolverThatFailsIsAProblem) {
@@ -293,11 +296,23 @@ endpoints:
 }
 
 TEST(ToYamlTest, EveryStringComesBackAsItWas) {
-  for (const char* text :
-       {"", " ", "true", "No", "null", "~", "1", "1e3", "0x1", "1_000", "-1", ".5", "1:30", "a: b",
-        "a #b", "- a", "-", "?", "&a", "*a", "!a", "%a", "@a", "`a", "{a}", "[a]", "a,b", "'a'",
-        "\"", "\\", "a\nb", "a\n", "\t", " a", "a ", "ä😀", "\x01\x7f", "2020-01-01", "<<", "=",
-        "15s", "5m3", "/a/b", "...", "---", "#", "|", ">", "0", "1KiB", "\xC2\x85\xE2\x80\xA8x"}) {
+  for (const char* text : {"",         " ",          "true",
+                           "No",       "null",       "~",
+                           "1",        "1e3",        "0x1",
+                           "1_000",    "-1",         ".5",
+                           "1:30",     "a: b",       "a #b",
+                           "- a",      "-",          "?",
+                           "&a",       "*a",         "!a",
+                           "%a",       "@a",         "`a",
+                           "{a}",      "[a]",        "a,b",
+                           "'a'",      "\"",         "\\",
+                           "a\nb",     "a\n",        "\t",
+                           " a",       "a ",         "ä😀",
+                           "\x01\x7f", "2020-01-01", "<<",
+                           "=",        "15s",        "5m3",
+                           "/a/b",     "...",        "---",
+                           "#",        "|",          ">",
+                           "0",        "1KiB",       "\xC2\x85\xE2\x80\xA8x"}) {
     v1::Resource resource;
     resource.set_name("a");
     resource.set_description(text);

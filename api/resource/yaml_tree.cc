@@ -3,8 +3,8 @@
 // and parsed anew. We use its events, not its nodes, which are slower and lose duplicate keys.
 #include "api/resource/yaml_tree.h"
 
-#include <yaml-cpp/yaml.h>
 #include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <exception>

@@ -3,6 +3,15 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_map.h"
+#include "api/validate/plugins/consumer_restriction.h"
+#include "api/validate/plugins/headers.h"
+#include "api/validate/plugins/ip_restriction.h"
+#include "api/validate/plugins/key_auth.h"
+#include "api/validate/plugins/limit_count.h"
+#include "api/validate/plugins/redirect.h"
+#include "api/validate/plugins/request_id.h"
+#include "api/validate/plugins/respond.h"
+#include "api/validate/plugins/rewrite.h"
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
@@ -24,8 +33,11 @@ namespace {
 template <typename Config>
 Plugin Entry() {
   const v1::PluginInfo& info = Config::descriptor()->options().GetExtension(v1::plugin);
-  return {info.name(),  static_cast<Phase>(info.phase()), info.order(),
-          info.since(), info.answers(),                   &Config::default_instance()};
+  const auto check = [](const google::protobuf::Message& config, const Field& field) {
+    Check(static_cast<const Config&>(config), field);
+  };
+  return {info.name(),    static_cast<Phase>(info.phase()), info.order(), info.since(),
+          info.answers(), &Config::default_instance(),      check};
 }
 
 // One line a plugin.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "api/validate/field.h"
 
 namespace google::protobuf {
 class Any;
@@ -38,6 +39,9 @@ struct Plugin {
 
   // The empty configuration: New() makes one to fill.
   const google::protobuf::Message* prototype;
+
+  // Every bound of a configuration, which is a message of that type.
+  void (*check)(const google::protobuf::Message& config, const Field& field);
 };
 
 // All of them, by name.

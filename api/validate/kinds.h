@@ -1,0 +1,38 @@
+// The bounds of each kind's own fields. Only resource.cc calls these.
+#pragma once
+
+#include "api/validate/field.h"
+
+namespace google::protobuf {
+template <typename Element>
+class RepeatedPtrField;
+}  // namespace google::protobuf
+
+namespace sluice::v1 {
+class Consumer;
+class ConsumerGroup;
+class GlobalRule;
+class Listener;
+class PluginSet;
+class Resource;
+class Service;
+class Upstream;
+}  // namespace sluice::v1
+
+namespace sluice::validate {
+
+void CheckConsumer(const v1::Consumer& consumer, const Field& field);
+void CheckConsumerGroup(const v1::ConsumerGroup& group, const Field& field);
+void CheckGlobalRule(const v1::GlobalRule& rule, const Field& field);
+void CheckListener(const v1::Listener& listener, const Field& field);
+void CheckPluginSet(const v1::PluginSet& set, const Field& field);
+void CheckRoute(const v1::Resource& resource, const Field& field);
+void CheckService(const v1::Service& service, const Field& field);
+void CheckUpstream(const v1::Upstream& upstream, const Field& field);
+
+// Names of groups, or of resources that are referred to: their number, their form, and that none
+// stands twice.
+void CheckNames(const google::protobuf::RepeatedPtrField<std::string>& names, int most,
+                const Field& field, absl::string_view list);
+
+}  // namespace sluice::validate

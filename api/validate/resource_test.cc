@@ -1,0 +1,412 @@
+// Every bound that the contract states has its rows here: the last value within, the first outside.
+#include "api/validate/resource.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "api/resource/testing/parse.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "sluice/v1/resource.pb.h"
+
+namespace sluice::validate {
+namespace {
+
+using resource::ParseResource;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::vector<std::string> ProblemsOf(const v1::Resource& resource) {
+  std::vector<Problem> problems;
+  CheckResource(resource, problems);
+  resource::Sort(problems);
+  std::vector<std::string> lines;
+  for (Problem& problem : problems) {
+    problem.kind = problem.name = "";
+    lines.push_back(ToString(problem));
+  }
+  return lines;
+}
+
+// A resource of the kind with what it requires, and `fields`.
+std::string With(absl::string_view kind, absl::string_view fields) {
+  std::string yaml = absl::StrCat("kind: ", kind, "\nname: a\n", fields, "\n");
+  const auto add_unless_given = [&](absl::string_view key, absl::string_view line) {
+    const bool is_given =
+        absl::StartsWith(fields, key) || absl::StrContains(fields, absl::StrCat("\n", key));
+    if (!is_given) absl::StrAppend(&yaml, line, "\n");
+  };
+  if (kind == "Listener") add_unless_given("address:", "address: '0.0.0.0:80'");
+  if (kind == "Service") add_unless_given("upstream:", "upstream: u");
+  if (kind == "GlobalRule") add_unless_given("plugins:", "plugins: {request_id: {}}");
+  return yaml;
+}
+
+std::string Repeated(int count, absl::string_view element) {
+  std::vector<std::string> elements;
+  for (int i = 0; i < count; ++i) {
+    elements.push_back(absl::StrReplaceAll(element, {{"#", absl::StrCat(i)}}));
+  }
+  return absl::StrJoin(elements, ", ");
+}
+
+struct Row {
+  std::string fields;
+  std::string problem;  // Empty: valid.
+};
+
+void ExpectRows(absl::string_view kind, const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    EXPECT_EQ(absl::StrJoin(ProblemsOf(ParseResource(With(kind, row.fields))), " | "), row.problem)
+        << row.fields.substr(0, 200);
+  }
+}
+
+TEST(ResourceTest, NamesLabelsAndDescriptionsHaveBounds) {
+  const std::string name = "1-253 of [a-z0-9.-], a letter or digit at both ends";
+  for (const auto& [text, is_valid] :
+       std::vector<std::pair<std::string, bool>>{{"a", true},
+                                                 {"a.b-9", true},
+                                                 {std::string(253, 'a'), true},
+                                                 {std::string(254, 'a'), false},
+                                                 {"A", false},
+                                                 {"-a", false},
+                                                 {"a.", false},
+                                                 {"a_b", false},
+                                                 {"a/b", false},
+                                                 {"ä", false}}) {
+    v1::Resource resource;
+    resource.mutable_plugin_set();
+    resource.set_name(text);
+    EXPECT_EQ(ProblemsOf(resource).empty(), is_valid) << text;
+  }
+  ExpectRows("PluginSet",
+             {{"labels: {" + Repeated(64, "k#: v") + "}", ""},
+              {"labels: {" + Repeated(65, "k#: v") + "}",
+               "labels: too many labels, got 65; want 64 at most"},
+              {"labels: {A_b./-9: ''}", ""},
+              {"labels: {a b: c}",
+               "labels.a b: not a label key, got \"a b\"; want 1-63 of [A-Za-z0-9_./-]"},
+              {"labels: {a: " + std::string(253, 'x') + "}", ""},
+              {"labels: {a: \"x\\ny\"}",
+               "labels.a: not a label value, got \"x\\ny\"; want up to 253 characters without "
+               "control characters"},
+              {"description: " + std::string(4096, 'x'), ""},
+              {"description: " + std::string(4097, 'x'),
+               "description: too long, got 4097 bytes; want 4096 bytes at most"},
+              {"namespace: shop",
+               "namespace: namespaces do not exist yet; want the field left "
+               "out"}});
+}
+
+TEST(ResourceTest, WithoutNameOrKindItIsNone) {
+  EXPECT_THAT(ProblemsOf(v1::Resource()),
+              ElementsAre("kind: missing; want the fields of one kind", "name: missing"));
+}
+
+TEST(ResourceTest, WhatABuildDoesNotKnowIsRefusedWhereverItStands) {
+  v1::Resource resource = ParseResource(With("Listener", "limits: {headers: 5}"));
+  resource.mutable_listener()
+      ->mutable_limits()
+      ->GetReflection()
+      ->MutableUnknownFields(resource.mutable_listener()->mutable_limits())
+      ->AddVarint(99, 1);
+  resource.mutable_listener()->set_escaped_slashes(static_cast<v1::Listener::EscapedSlashes>(77));
+  EXPECT_THAT(ProblemsOf(resource),
+              ElementsAre("escaped_slashes: no such value, got number 77; want a value that this "
+                          "build knows",
+                          "limits: has fields that this build does not know; want a build that "
+                          "knows them"));
+}
+
+TEST(ResourceTest, ADurationThatIsNotWellFormedIsRefused) {
+  v1::Resource resource = ParseResource(With("Route", "upstream: u"));
+  resource.mutable_route()->mutable_timeout()->set_seconds(1);
+  resource.mutable_route()->mutable_timeout()->set_nanos(-5);
+  EXPECT_THAT(ProblemsOf(resource),
+              ElementsAre("timeout: not a well-formed duration; want seconds and nanoseconds of "
+                          "one sign, in range"));
+}
+
+TEST(ListenerTest, Bounds) {
+  const std::string address = "; want IP:PORT, such as 0.0.0.0:8080 or [::]:8080";
+  ExpectRows(
+      "Listener",
+      {{"address: '0.0.0.0:1'", ""},
+       {"address: '[::1]:65535'", ""},
+       {"address: '0.0.0.0:65536'", "address: not an address, got \"0.0.0.0:65536\"" + address},
+       {"address: '0.0.0.0:0'", "address: not an address, got \"0.0.0.0:0\"" + address},
+       {"address: 'localhost:80'", "address: not an address, got \"localhost:80\"" + address},
+       {"address: '::1:80'", "address: not an address, got \"::1:80\"" + address},
+       {"address: ':80'", "address: not an address, got \":80\"; want 0.0.0.0:80 or [::]:80"},
+       {"address: ''", "address: missing"},
+       {"groups: [" + Repeated(64, "g#") + "]", ""},
+       {"groups: [" + Repeated(65, "g#") + "]", "groups: too many names, got 65; want 64 at most"},
+       {"groups: [a, a]", "groups[1]: given twice; want each name once"},
+       {"groups: [A]",
+        "groups[0]: not a name, got \"A\"; want 1-253 of [a-z0-9.-], a letter or "
+        "digit at both ends"},
+       {"client_address: {trusted_proxies: [10.0.0.0/8, '::1']}", ""},
+       {"client_address: {trusted_proxies: [" + Repeated(256, "10.0.0.#") + "]}", ""},
+       {"client_address: {trusted_proxies: [10.0.0.1/8]}",
+        "client_address.trusted_proxies[0]: has bits set behind its prefix, got \"10.0.0.1/8\"; "
+        "want \"10.0.0.0/8\""},
+       {"client_address: {trusted_proxies: [" + Repeated(257, "10.0.0.1") + "]}",
+        "client_address.trusted_proxies: too many ranges, got 257; want 256 at most"}});
+}
+
+TEST(ListenerTest, BoundsOfTheAccessLog) {
+  ExpectRows("Listener",
+             {{"access_log: {path: /dev/stdout, template: '%REQ(A?B):9% %START_TIME% 100%%'}", ""},
+              {"access_log: {}", "access_log.path: missing"},
+              {"access_log: {path: a.log}",
+               "access_log.path: not an absolute path, got \"a.log\"; want /a.log"},
+              {"access_log: {path: /a, template: '" + std::string(4096, 'x') + "'}", ""},
+              {"access_log: {path: /a, template: '" + std::string(4097, 'x') + "'}",
+               "access_log.template: must have at most 4096 bytes, got 4097"},
+              {"access_log: {path: /a, template: '%ROUT%'}",
+               "access_log.template: at byte 1: no operator \"ROUT\"; did you mean ROUTE?"},
+              {"access_log: {path: /a, format: json, template: x}",
+               "access_log.template: has no meaning for json; want fields, or format: text"},
+              {"access_log: {path: /a, fields: {a: b}}",
+               "access_log.fields: has no meaning for text; want template, or format: json"},
+              {"access_log: {path: /a, format: json, fields: {" + Repeated(64, "f#: b") + "}}", ""},
+              {"access_log: {path: /a, format: json, fields: {" + Repeated(65, "f#: b") + "}}",
+               "access_log.fields: must have at most 64 members, got 65"}});
+}
+
+TEST(ListenerTest, BoundsOfLimitsAndTimeouts) {
+  ExpectRows(
+      "Listener",
+      {{"limits: {header_bytes: 1KiB}", ""},
+       {"limits: {header_bytes: 1MiB}", ""},
+       {"limits: {header_bytes: 1023}",
+        "limits.header_bytes: out of range, got 1023; want 1KiB to 1MiB"},
+       {"limits: {header_bytes: 1025KiB}",
+        "limits.header_bytes: out of range, got 1025KiB; want 1KiB to 1MiB"},
+       {"limits: {headers: 1}", ""},
+       {"limits: {headers: 1000}", ""},
+       {"limits: {headers: 0}", "limits.headers: out of range, got 0; want 1 to 1000"},
+       {"limits: {headers: 1001}", "limits.headers: out of range, got 1001; want 1 to 1000"},
+       {"limits: {body_bytes: 0}", ""},
+       {"limits: {body_bytes: 1TiB}", ""},
+       {"limits: {body_bytes: 2TiB}", "limits.body_bytes: out of range, got 2TiB; want 0 to 1TiB"},
+       {"limits: {connections: 10000000}", ""},
+       {"limits: {connections: 0}", "limits.connections: out of range, got 0; want 1 to 10000000"},
+       {"limits: {connections: 10000001}",
+        "limits.connections: out of range, got 10000001; want 1 to 10000000"},
+       {"limits: {requests_per_connection: 1}", ""},
+       {"limits: {requests_per_connection: 0}",
+        "limits.requests_per_connection: out of range, got 0; want 1 to 18446744073709551615"},
+       {"timeouts: {header: 100ms, idle: 100ms, body_grace: 1s, min_body_rate: 0}", ""},
+       {"timeouts: {header: 1h, idle: 24h, body_grace: 1h, min_body_rate: 1GiB}", ""},
+       {"timeouts: {header: 99ms}", "timeouts.header: out of range, got 99ms; want 100ms to 1h"},
+       {"timeouts: {header: 1h1ms}", "timeouts.header: out of range, got 1h1ms; want 100ms to 1h"},
+       {"timeouts: {idle: 99ms}", "timeouts.idle: out of range, got 99ms; want 100ms to 24h"},
+       {"timeouts: {idle: 25h}", "timeouts.idle: out of range, got 25h; want 100ms to 24h"},
+       {"timeouts: {body_grace: 999ms}",
+        "timeouts.body_grace: out of range, got 999ms; want 1s to 1h"},
+       {"timeouts: {body_grace: 2h}", "timeouts.body_grace: out of range, got 2h; want 1s to 1h"},
+       {"timeouts: {min_body_rate: 2GiB}",
+        "timeouts.min_body_rate: out of range, got 2GiB; want 0 to 1GiB"}});
+}
+
+TEST(UpstreamTest, Bounds) {
+  const std::string hash_on = "header:NAME, cookie:NAME, query:NAME, path or client_ip";
+  const std::string address =
+      "; want IP:PORT or NAME:PORT, such as 10.0.0.1:8080, [2001:db8::1]:8080 or "
+      "orders.internal:8080";
+  ExpectRows(
+      "Upstream",
+      {{"endpoints: []", ""},
+       {"endpoints: [{address: 'a.b:80', weight: 0}, {address: '[::1]:80', weight: 65535}]", ""},
+       {"endpoints: [{address: 'a:80', weight: 65536}]",
+        "endpoints[0].weight: out of range, got 65536; want 0 to 65535"},
+       {"endpoints: [{weight: 1}]", "endpoints[0].address: missing"},
+       {"endpoints: [{address: a.b}]",
+        "endpoints[0].address: not an address, got \"a.b\"; want a port: a.b:80"},
+       {"endpoints: [{address: 'http://a.b:80'}]",
+        "endpoints[0].address: not an address, got \"http://a.b:80\"; want the host and the port "
+        "alone, such as orders.internal:8080"},
+       {"endpoints: [{address: '10.0.0.300:80'}]",
+        "endpoints[0].address: not an address, got \"10.0.0.300:80\"" + address},
+       {"endpoints: [{address: 'A.b:80'}, {address: 'a.B.:80'}]",
+        "endpoints[1].address: the same as endpoints[0], got \"a.B.:80\"; want each address once, "
+        "with the sum of the weights"},
+       {"endpoints: [{address: '[::1]:80'}, {address: '[0:0::1]:80'}]",
+        "endpoints[1].address: the same as endpoints[0], got \"[0:0::1]:80\"; want each address "
+        "once, with the sum of the weights"},
+       {"endpoints: [" + Repeated(4096, "{address: 'h#:80'}") + "]", ""},
+       {"endpoints: [" + Repeated(4097, "{address: 'h#:80'}") + "]",
+        "endpoints: too many endpoints, got 4097; want 4096 at most"},
+       {"policy: hash\nhash_on: header:X-User", ""},
+       {"policy: maglev\nhash_on: query:user id",
+        "hash_on: not a name, got \"user id\"; want "
+        "1-128 visible ASCII characters"},
+       {"policy: maglev\nhash_on: path", ""},
+       {"policy: hash\nhash_on: 'cookie:'",
+        "hash_on: not a header name, got \"\"; want letters, "
+        "digits and hyphens, such as x-team"},
+       {"policy: hash", "hash_on: missing: the policy needs it; want " + hash_on},
+       {"policy: maglev\nhash_on: body", "hash_on: nothing to hash, got \"body\"; want " + hash_on},
+       {"hash_on: path",
+        "hash_on: has no meaning for this policy; want policy: hash or maglev, or "
+        "the field left out"},
+       {"host: endpoint", ""},
+       {"host: internal.example:8080", ""},
+       {"host: 'a b'",
+        "host: not a host, got \"a b\"; want preserve, endpoint, or a host with or without a port"},
+       {"connect_timeout: 10ms\nidle_timeout: 100ms\nmax_idle_connections: 0", ""},
+       {"connect_timeout: 60s\nidle_timeout: 24h\nmax_idle_connections: 65536", ""},
+       {"connect_timeout: 9ms", "connect_timeout: out of range, got 9ms; want 10ms to 1m"},
+       {"connect_timeout: 61s", "connect_timeout: out of range, got 1m1s; want 10ms to 1m"},
+       {"idle_timeout: 99ms", "idle_timeout: out of range, got 99ms; want 100ms to 24h"},
+       {"idle_timeout: 25h", "idle_timeout: out of range, got 25h; want 100ms to 24h"},
+       {"max_idle_connections: 65537",
+        "max_idle_connections: out of range, got 65537; want 0 to 65536"}});
+}
+
+TEST(RouteTest, Bounds) {
+  ExpectRows(
+      "Route",
+      {{"listeners: [" + Repeated(64, "l#") + "]", ""},
+       {"listeners: [" + Repeated(65, "l#") + "]",
+        "listeners: too many names, got 65; want 64 at most"},
+       {"groups: [" + Repeated(65, "l#") + "]", "groups: too many names, got 65; want 64 at most"},
+       {"hosts: [" + Repeated(256, "h#") + "]", ""},
+       {"hosts: [" + Repeated(257, "h#") + "]", "hosts: too many hosts, got 257; want 256 at most"},
+       {"paths: [" + Repeated(257, "/p#") + "]",
+        "paths: too many paths, got 257; want 256 at most"},
+       {"methods: [" + Repeated(33, "M#") + "]",
+        "methods: too many methods, got 33; want 32 at most"},
+       {"headers: {" + Repeated(33, "h#: a") + "}",
+        "headers: too many headers, got 33; want 32 at most"},
+       {"query: {" + Repeated(33, "h#: a") + "}",
+        "query: too many parameters, got 33; want 32 at most"},
+       {"cookies: {" + Repeated(33, "h#: a") + "}",
+        "cookies: too many cookies, got 33; want 32 at most"},
+       {"client_ips: [" + Repeated(257, "10.0.0.1") + "]",
+        "client_ips: too many ranges, got 257; want 256 at most"},
+       {"paths: ['/a/{id}/{id}']",
+        "paths[0]: has two variables named \"id\", got \"/a/{id}/{id}\"; want a name for each"},
+       {"paths: ['~(']", "paths[0]: missing ): (, got \"~(\"; want an RE2 expression after \"~\""},
+       {"upstream: a\nservice: b",
+        "service: given beside upstream; want one of upstream and service"},
+       {"timeout: 0s\nidle_timeout: 0s\ntotal_timeout: 1ms", ""},
+       {"timeout: 24h\nidle_timeout: 24h\ntotal_timeout: 24h", ""},
+       {"timeout: -1s", "timeout: out of range, got -1s; want 0s to 24h"},
+       {"timeout: 25h", "timeout: out of range, got 25h; want 0s to 24h"},
+       {"idle_timeout: 25h", "idle_timeout: out of range, got 25h; want 0s to 24h"},
+       {"total_timeout: 0s", "total_timeout: out of range, got 0s; want 1ms to 24h"},
+       {"plugin_sets: [" + Repeated(16, "s#") + "]", ""},
+       {"plugin_sets: [" + Repeated(17, "s#") + "]",
+        "plugin_sets: too many names, got 17; want 16 at most"},
+       {"plugin_order: [headers, rewrite]", ""},
+       {"plugin_order: [header]",
+        "plugin_order[0]: no such plugin, got \"header\"; want the name of a plugin"},
+       {"plugin_order: [headers, headers]",
+        "plugin_order[1]: given twice, got \"headers\"; want each plugin once"}});
+}
+
+TEST(RouteTest, ARewriteUsesOnlyCapturesThatTheRouteHas) {
+  const std::string want = "; want a variable of `paths`, or the number of a group";
+  ExpectRows("Route",
+             {{"paths: ['/u/{id}/{rest*}']\nplugins: {rewrite: {path: '/{rest}/{id}'}}", ""},
+              {"paths: ['~/(?P<a>x)/(y)']\nplugins: {redirect: {path: '/{a}/{1}/{2}'}}", ""},
+              {"paths: ['/u/{id}']\nplugins: {rewrite: {path: '/{user}'}}",
+               "plugins.rewrite.path: no path of the route has a capture \"user\"" + want},
+              {"plugins: {redirect: {path: '/{1}'}}",
+               "plugins.redirect.path: no path of the route has a capture \"1\"" + want}});
+}
+
+TEST(ServiceTest, Bounds) {
+  ExpectRows("Service", {{"upstream: u", ""},
+                         {"upstream: ''", "upstream: missing"},
+                         {"plugins: {key_auth: {}}", ""}});
+}
+
+TEST(ConsumerTest, Bounds) {
+  const std::string hash = std::string(64, 'a');
+  ExpectRows(
+      "Consumer",
+      {{"credentials: {key_auth: [{key: s3cret}, {key: 'sha256:" + hash + "'}]}", ""},
+       {"credentials: {key_auth: [{key: ''}]}", "credentials.key_auth[0].key: missing"},
+       {"credentials: {key_auth: [{key: " + std::string(1024, 'k') + "}]}", ""},
+       {"credentials: {key_auth: [{key: " + std::string(1025, 'k') + "}]}",
+        "credentials.key_auth[0].key: too long, got 1025 bytes; want 1024 bytes at most"},
+       {"credentials: {key_auth: [" + Repeated(64, "{key: k#}") + "]}", ""},
+       {"credentials: {key_auth: [" + Repeated(65, "{key: k#}") + "]}",
+        "credentials.key_auth: too many keys, got 65; want 64 at most"},
+       {"credentials: {key_auth: [{key: s3cret}, {key: "
+        "'sha256:1EC1C26B50D5D3C58D9583181AF8076655FE00756BF7285940BA3670F99FCBA0'}]}",
+        "credentials.key_auth[1].key: the same as key_auth[0]; want each key once"},
+       {"plugins: {limit_count: {count: 1, window: 1s}, headers: {request: {remove: [a]}}}", ""}});
+}
+
+TEST(ConsumerTest, HoldsNoPluginThatRunsBeforeItIsKnown) {
+  const std::string problem =
+      "plugins.key_auth: runs before the consumer is known, in the phase authenticate; want "
+      "plugins of the phase authorize or later";
+  ExpectRows("Consumer", {{"plugins: {key_auth: {}}", problem},
+                          {"plugins: {key_auth: {disabled: true}}", problem}});
+  ExpectRows("ConsumerGroup", {{"plugins: {key_auth: {}}", problem}});
+}
+
+TEST(GlobalRuleTest, AddsAtLeastOnePluginAndRemovesNone) {
+  ExpectRows("GlobalRule", {{"plugins: {}", "plugins: missing"},
+                            {"groups: [a]\nlisteners: [b]", ""},
+                            {"plugins: {key_auth: {disabled: true}}",
+                             "plugins.key_auth: a rule adds plugins and removes none; want the "
+                             "plugin left out"}});
+}
+
+TEST(PluginsTest, EachHoldsTheConfigurationOfItsOwnPlugin) {
+  v1::Resource resource = ParseResource(With("PluginSet", "plugins: {key_auth: {}}"));
+  auto& plugins = *resource.mutable_plugin_set()->mutable_plugins();
+  plugins["headers"] = plugins["key_auth"];
+  plugins["keyauth"] = plugins["key_auth"];
+  plugins["rewrite"].set_type_url("type.googleapis.com/sluice.plugins.v1.Rewrite");
+  plugins["rewrite"].set_value("\xFF\xFF");
+  plugins["respond"].set_type_url("type.googleapis.com/sluice.plugins.v1.Disabled");
+  plugins["respond"].set_value("x");
+  EXPECT_THAT(
+      ProblemsOf(resource),
+      ElementsAre("plugins.headers: holds something else, got "
+                  "\"type.googleapis.com/sluice.plugins.v1.KeyAuth\"; want the configuration of "
+                  "this plugin",
+                  "plugins.keyauth: no such plugin, did you mean \"key_auth\"?",
+                  "plugins.respond: has settings though it is disabled; want none",
+                  "plugins.rewrite: its configuration cannot be parsed"));
+}
+
+// What a change of `after` alone says about a resource that was wrong before.
+TEST(CheckChangeTest, WhatWasWrongBeforeIsAWarning) {
+  const v1::Resource before = ParseResource(With("Route", "timeout: 25h"));
+  v1::Resource after = before;
+  after.mutable_route()->set_priority(1);
+  after.mutable_route()->add_hosts("a b");
+  std::vector<Problem> problems;
+  CheckChange(before, after, problems);
+  resource::Sort(problems);
+  ASSERT_EQ(problems.size(), 2u);
+  EXPECT_EQ(problems[0].field, "hosts[0]");
+  EXPECT_FALSE(problems[0].is_warning);
+  EXPECT_EQ(problems[1].field, "timeout");
+  EXPECT_TRUE(problems[1].is_warning);
+}
+
+TEST(CheckChangeTest, AnotherWrongValueIsAnError) {
+  const v1::Resource before = ParseResource(With("Route", "timeout: 25h"));
+  std::vector<Problem> problems;
+  CheckChange(before, ParseResource(With("Route", "timeout: 26h")), problems);
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_FALSE(problems[0].is_warning);
+}
+
+}  // namespace
+}  // namespace sluice::validate
