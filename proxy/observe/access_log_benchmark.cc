@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/observe/access_log_format.h"
+#include "proxy/observe/log_ring.h"
 #include "proxy/observe/metric_registry.h"
 
 namespace sluice::observe {
@@ -60,6 +61,20 @@ void Print(benchmark::State& state, const absl::StatusOr<AccessLogFormat>& forma
 void DefaultText(benchmark::State& state) { Print(state, AccessLogFormat::Text("")); }
 void DefaultJson(benchmark::State& state) { Print(state, AccessLogFormat::Json({})); }
 
+// From the worker to the log thread: one copy into the ring, and reading it there.
+void PushLine(benchmark::State& state) {
+  LogRing ring(1 << 20);
+  const std::string line(240, 'x');
+  size_t bytes = 0;
+  for (auto _ : state) {
+    if (!ring.Push(1, line)) {
+      ring.Drain(
+          [&](uint32_t, absl::string_view first, absl::string_view) { bytes += first.size(); });
+    }
+  }
+  benchmark::DoNotOptimize(bytes);
+}
+
 // What an exchange counts at its end, over many routes.
 void CountRequest(benchmark::State& state) {
   MetricRegistry registry;
@@ -93,6 +108,7 @@ void RecordDuration(benchmark::State& state) {
 
 BENCHMARK(DefaultText);
 BENCHMARK(DefaultJson);
+BENCHMARK(PushLine);
 BENCHMARK(CountRequest)->Arg(1)->Arg(100'000);
 BENCHMARK(RecordDuration);
 
