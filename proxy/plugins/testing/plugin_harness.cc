@@ -153,7 +153,7 @@ void PluginHarness::Begin(absl::string_view method, absl::string_view target,
   AddAll(headers, head.headers);
   // A codec gives the host in a field of its own, and no header of that name.
   const absl::string_view host = head.headers.Get(http::HeaderId::kHost);
-  head.authority = host.empty() ? "example.com" : host;
+  head.authority = host.empty() ? absl::string_view(host_) : host;
   head.headers.Remove(http::HeaderId::kHost);
   reply_.reset();
   request_body_.clear();

@@ -85,6 +85,8 @@ class PluginHarness {
   void SetCaller(absl::string_view name, absl::string_view group = "");
   void SetPluginOrder(std::vector<std::string> names) { plugin_order_ = std::move(names); }
   void SetClient(absl::string_view ip, bool is_peer_trusted = false);
+  // Of requests without a header "host". Default: example.com.
+  void SetHost(absl::string_view host) { host_ = std::string(host); }
   void SetScheme(absl::string_view scheme) { scheme_ = std::string(scheme); }
   // What the route's pattern holds of the path.
   void SetCaptures(std::map<std::string, std::string> captures) { captures_ = std::move(captures); }
@@ -93,7 +95,7 @@ class PluginHarness {
                            std::vector<std::string> body_pieces = {});
 
   // One request from its head to its log, or to the hook where it stands still. The header "host"
-  // becomes the authority ("example.com" if there is none).
+  // becomes the authority.
   void Request(absl::string_view method, absl::string_view target, const HeaderList& headers = {},
                std::vector<std::string> body_pieces = {});
   // The same in two steps, for plugins that answer later: Resume() and Reply() of stream() go on.
@@ -162,6 +164,7 @@ class PluginHarness {
   Consumer caller_;
   std::map<std::string, std::string> captures_;
   std::string scheme_ = "http";
+  std::string host_ = "example.com";
   net::IpAddress client_ip_;
   bool is_peer_trusted_ = false;
   int upstream_status_ = 200;
