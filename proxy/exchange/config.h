@@ -1,0 +1,58 @@
+// Compiled configuration as an exchange reads it: immutable, free of protobuf, built by runtime/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/match/normalise.h"
+#include "api/match/table.h"
+#include "proxy/net/address.h"
+#include "proxy/observe/worker_metrics.h"
+#include "proxy/plugins/chain.h"
+
+namespace sluice::exchange {
+
+inline constexpr uint32_t kNoCluster = UINT32_MAX;
+
+// What an exchange may use longer than the generation lives that brought it. The builder frees it
+// once no worker's PinTable counts its slot.
+struct Pinned {
+  uint32_t pin_slot = 0;
+};
+
+struct CompiledRoute : Pinned {
+  std::string name;
+  std::string upstream;
+  // Where workers keep its cluster; kNoCluster where plugins answer.
+  uint32_t cluster_slot = kNoCluster;
+  // Trace, access and authenticate; authorize and after. Never null.
+  std::shared_ptr<const plugins::Chain> early;
+  std::shared_ptr<const plugins::Chain> late;
+  std::vector<std::string> plugin_order;
+  // 0 is off.
+  int64_t timeout_ns = 15'000'000'000;
+  int64_t idle_timeout_ns = 300'000'000'000;
+  int64_t total_timeout_ns = 0;
+  observe::MetricGroup<observe::RouteMetric> metrics;
+  // What MatchResult points into.
+  std::shared_ptr<const match::CompiledSpec> spec;
+};
+
+// Global rules that apply to one listener.
+struct GlobalChain : Pinned {
+  std::shared_ptr<const plugins::Chain> chain;
+};
+
+// One listener in one generation.
+struct ListenerRules {
+  std::string name;
+  match::Table routes;  // Of `const CompiledRoute*`.
+  std::shared_ptr<const GlobalChain> global;
+  match::EscapedSlashes escaped_slashes = match::EscapedSlashes::kReject;
+  uint64_t max_body_bytes = UINT64_MAX;
+  std::vector<net::IpRange> trusted_proxies;
+};
+
+}  // namespace sluice::exchange

@@ -1,0 +1,190 @@
+// One request and its response, from the client's head to the last byte: routing, plugins, attempts
+// at an upstream, timeouts, and what is logged and counted of it.
+//
+// Does not know which protocol feeds it: http/stream.h is all it sees of either side.
+//
+//   kHead        the request's head passes the plugins; the body waits
+//   kCollecting  a plugin wants the whole request body before anything goes on
+//   kUpstream    an attempt is under way; no response yet
+//   kHolding     the response's head passes the plugins, or its whole body is collected
+//   kResponding  the response's head has been sent
+//   kDone        nothing more happens; it is deleted at the end of the turn
+//
+// Thread: its worker's.
+// Ownership: its own, by rule zero: it lives in a block of the worker's pool together with the
+//   request's arena, and ends through Loop::DeleteLater() when the response has been sent or either
+//   side has given up.
+// Lifetime: within the worker and the listener's state.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+
+#include "proxy/exchange/attempt.h"
+#include "proxy/exchange/worker.h"
+#include "proxy/http/stream.h"
+#include "proxy/observe/response_flags.h"
+#include "proxy/plugins/chain.h"
+
+namespace sluice::exchange {
+
+class Exchange final : public plugins::Stream,
+                       public http::ServerStreamEvents,
+                       private Attempt::Owner {
+ public:
+  // Null if the worker's memory is spent.
+  static Exchange* Create(Worker& worker, ListenerState& listener, http::ServerStream& client);
+  // Returns the memory to its pool.
+  static void operator delete(Exchange* exchange, std::destroying_delete_t);
+
+  // What is known of it for logs; valid when it has ended.
+  struct Summary {
+    int64_t start_ns = 0;
+    int64_t request_end_ns = 0;
+    int64_t response_head_ns = 0;
+    int64_t end_ns = 0;
+    uint64_t received_bytes = 0;
+    uint64_t sent_bytes = 0;
+    absl::string_view details;
+    observe::ResponseFlags flags;
+    absl::string_view authority;  // As the client sent it.
+    absl::string_view target;     // Path as the client sent it.
+    absl::string_view endpoint;   // The last one tried; empty if none.
+    uint64_t generation = 0;
+    uint8_t attempts = 0;
+  };
+  const Summary& summary() const { return summary_; }
+  http::ServerStream& client() const { return client_; }
+  const ListenerState& listener_state() const { return listener_; }
+
+  // plugins::Stream.
+  absl::string_view Capture(absl::string_view name) const override;
+  const plugins::ConsumerTable& consumers() const override;
+  void Reply(const plugins::LocalReply& reply) override;
+  void Resume() override;
+  int64_t now_ns() const override { return worker_.io.loop.now_ns(); }
+  int64_t unix_seconds() const override { return worker_.UnixSeconds(); }
+  uint64_t Random() override { return worker_.random.Next(); }
+
+  // http::ServerStreamEvents.
+  http::RequestHead& request_head() override { return request_; }
+  void OnRequestHead(bool end) override;
+  void OnBadRequest(const http::LocalError& error) override;
+  void OnRequestBody(net::Buffer&& body) override;
+  void OnRequestEnd(const http::HeaderMap* trailers) override;
+  void OnClientReset(http::ResetReason reason, const http::LocalError* error) override;
+  void OnSendRoom() override;
+
+ private:
+  enum class Stage : uint8_t { kHead, kCollecting, kUpstream, kHolding, kResponding, kDone };
+  // Where a plugin stopped the walk.
+  enum class Hook : uint8_t {
+    kNone,
+    kRequestHead,
+    kRequestBody,
+    kRequestTrailers,
+    kResponseHead,
+    kResponseBody,
+    kResponseTrailers,
+  };
+
+  Exchange(Worker& worker, ListenerState& listener, http::ServerStream& client, net::Block* block,
+           char* arena_begin, char* arena_end);
+  ~Exchange();
+
+  // Attempt::Owner.
+  http::Arena& attempt_arena() override { return arena_; }
+  void OnAttemptReady() override;
+  void OnAttemptInformational(http::ResponseHead& head) override;
+  void OnAttemptHead(http::ResponseHead& head, bool end) override;
+  void OnAttemptBody(net::Buffer&& body) override;
+  void OnAttemptEnd(const http::HeaderMap* trailers) override;
+  void OnAttemptReset(http::ResetReason reason) override;
+  void OnAttemptSendRoom() override;
+
+  // Request.
+  bool NormalisePath();
+  bool MatchRoute();
+  void AnswerUnmatched();
+  void RunRequestHead();
+  void ChooseLateChain();
+  void AfterRequestHead();
+  void PassRequestBody();
+  void PassRequestEnd();
+  void QueueRequestBody(net::Buffer&& body);
+  void StartAttempt(bool fresh);
+  std::optional<uint32_t> PickEndpoint(upstream::Cluster& cluster);
+  std::optional<uint64_t> RequestHash(const upstream::Cluster& cluster) const;
+  void SendRequestHead();
+  void PumpRequestBody();
+  void PauseClient();
+  void ResumeClient();
+  bool RetryIfSafe(http::ResetReason reason);
+
+  // Response.
+  void RunResponseHead();
+  void SendResponseHead();
+  void PassResponseBody();
+  void PassResponseEnd();
+  void SendResponseBody(net::Buffer&& body);
+  void BlockUpstreamIfNeeded();
+
+  // Ends.
+  void ReplyWithReason(absl::string_view details);
+  void ReplyLocal(const plugins::LocalReply& reply, absl::string_view proxy_error);
+  void SetReplyBody(const plugins::LocalReply& reply);
+  void AbortResponse(absl::string_view details);
+  void Finish();
+  void Record();
+
+  // Time.
+  void ArmTimer();
+  void OnTimer();
+  void Touch() { last_move_ns_ = worker_.io.loop.now_ns(); }
+
+  Worker& worker_;
+  ListenerState& listener_;
+  http::ServerStream& client_;
+  net::Block* const block_;
+  http::Arena arena_;
+  plugins::ChainRun chain_;
+  const CompiledRoute* route_ = nullptr;    // Pinned.
+  const GlobalChain* global_ = nullptr;     // Pinned.
+  std::shared_ptr<const plugins::Chain> overlay_;  // The late chain, where a consumer has its own.
+  match::MatchResult match_;
+  mutable match::Captures* captures_ = nullptr;  // In the arena; read when first asked for.
+  std::optional<Attempt> attempt_;
+  event::Timer timer_;
+  Summary summary_;
+
+  // The request body that has passed the plugins. All of it while it may have to be sent again;
+  // else what no attempt has taken.
+  net::Buffer body_;
+  uint64_t body_sent_ = 0;       // Of body_, by the present attempt.
+  net::Buffer held_;             // A piece at which a plugin stopped, or the whole while collected.
+  const http::HeaderMap* request_trailers_ = nullptr;
+
+  net::Buffer response_held_;    // Likewise for the response.
+  const http::HeaderMap* response_trailers_ = nullptr;
+
+  int64_t last_move_ns_ = 0;
+  const upstream::Pool* tried_[3] = {nullptr, nullptr, nullptr};
+  Stage stage_ = Stage::kHead;
+  Hook request_stop_ = Hook::kNone;
+  Hook response_stop_ = Hook::kNone;
+  bool request_ended_ = false;    // By the client.
+  bool request_passed_ = false;   // By the plugins, too.
+  bool request_head_sent_ = false;
+  bool response_ended_ = false;   // By the upstream.
+  bool is_replayable_ = true;
+  bool is_client_paused_ = false;
+  bool is_upstream_paused_ = false;
+  bool has_late_ = false;
+  bool is_local_ = false;         // The response is our own.
+  bool is_in_hook_ = false;
+  std::optional<plugins::LocalReply> pending_reply_;
+};
+
+}  // namespace sluice::exchange

@@ -1,0 +1,70 @@
+// What the exchanges of one worker share.
+//
+// Thread: the worker's. Lifetime: outlives its exchanges.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/exchange/config.h"
+#include "proxy/exchange/overlay_cache.h"
+#include "proxy/exchange/pin_table.h"
+#include "proxy/net/connection.h"
+#include "proxy/observe/worker_metrics.h"
+#include "proxy/upstream/balancer/fast_random.h"
+#include "proxy/upstream/cluster.h"
+
+namespace sluice::exchange {
+
+class Exchange;
+
+// One configured listener of a worker, over all generations in which it exists.
+struct ListenerState {
+  std::string name;
+  const ListenerRules* rules = nullptr;  // Of the present generation.
+  observe::MetricGroup<observe::ListenerMetric> metrics;
+};
+
+// Where finished exchanges are written to.
+class ExchangeLog {
+ public:
+  virtual void Write(const Exchange& exchange) = 0;
+
+ protected:
+  ~ExchangeLog() = default;
+};
+
+struct Worker {
+  Worker(net::IoContext& io, observe::WorkerMetrics& metrics, uint64_t seed)
+      : io(io), metrics(metrics), random(seed) {}
+
+  net::IoContext& io;
+  observe::WorkerMetrics& metrics;
+  observe::MetricGroup<observe::WorkersMetric> workers_group;
+  upstream::FastRandom random;
+  PinTable pins;
+  OverlayCache overlays;
+  // By CompiledRoute::cluster_slot.
+  std::vector<upstream::ClusterRef> clusters;
+  // Of the present generation.
+  std::shared_ptr<const plugins::ConsumerTable> consumers;
+  uint64_t generation = 0;
+  ExchangeLog* log = nullptr;
+  uint32_t active_exchanges = 0;
+
+  // "Sun, 06 Nov 1994 08:49:37 GMT" of this second.
+  absl::string_view HttpDate();
+  int64_t UnixSeconds();
+
+ private:
+  void UpdateDate();
+
+  int64_t date_at_ns_ = INT64_MIN;
+  int64_t unix_seconds_ = 0;
+  char date_[32];
+  size_t date_size_ = 0;
+};
+
+}  // namespace sluice::exchange

@@ -1,0 +1,100 @@
+#include "proxy/upstream/h1_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::upstream {
+
+using http::ResetReason;
+using http::h1::ClientConnection;
+
+H1Pool::H1Pool(PoolContext& context, const net::Address& address,
+               std::shared_ptr<const Settings> settings)
+    : Pool(context.io, address),
+      context_(context),
+      settings_(std::move(settings)),
+      idle_timer_(context.io.loop.timers(), &event::Timer::Call<H1Pool, &H1Pool::OnIdleTimer>,
+                  this) {}
+
+H1Pool::~H1Pool() = default;
+
+http::ClientStream* H1Pool::Acquire(http::ClientStreamEvents& events, Waiter& waiter, bool fresh) {
+  if (!idle_.empty() && !fresh) {
+    ClientConnection* connection = idle_.back();
+    idle_.pop_back();
+    return &connection->Begin(events);
+  }
+  Enqueue(waiter, events);
+  Open();
+  return nullptr;
+}
+
+void H1Pool::Open() {
+  absl::StatusOr<net::Fd> fd = net::StartConnect(address_);
+  if (fd.ok()) {
+    ClientConnection::Host& host = *this;
+    auto connection = std::make_unique<ClientConnection>(io_, *std::move(fd), host,
+                                                         settings_->connect_timeout_ns);
+    if (connection->Start().ok()) {
+      ClientConnection* key = connection.get();
+      connections_.emplace(key, std::move(connection));
+      return;
+    }
+  }
+  // The waiter is told from the loop, as of any other failure.
+  ++failed_starts_;
+  io_.loop.Schedule(*this, event::Phase::kReady);
+}
+
+void H1Pool::Run() {
+  for (size_t left = std::exchange(failed_starts_, 0); left > 0; --left) {
+    if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(ResetReason::kConnectFailed);
+  }
+}
+
+void H1Pool::GiveOrKeep(ClientConnection& connection) {
+  if (Waiter* waiter = Dequeue()) {
+    http::ClientStream& stream = connection.Begin(EventsOf(*waiter));
+    return waiter->OnStream(stream);
+  }
+  if (is_retired_ || idle_.size() >= settings_->max_idle) return connection.Close();
+  idle_.push_back(&connection);
+  if (!idle_timer_.is_set()) {
+    idle_timer_.SetAt(connection.idle_since_ns() + settings_->idle_timeout_ns);
+  }
+}
+
+void H1Pool::OnConnected(ClientConnection& connection) { GiveOrKeep(connection); }
+
+void H1Pool::OnIdle(ClientConnection& connection) { GiveOrKeep(connection); }
+
+void H1Pool::OnClosed(ClientConnection& connection, ResetReason reason) {
+  const auto it = connections_.find(&connection);
+  io_.loop.DeleteLater(std::move(it->second));
+  connections_.erase(it);
+  const auto idle = std::find(idle_.begin(), idle_.end(), &connection);
+  if (idle != idle_.end()) idle_.erase(idle);
+  // One that was being opened was being opened for somebody: for the first in the queue.
+  const bool failed_to_open =
+      reason == ResetReason::kConnectFailed || reason == ResetReason::kConnectTimeout;
+  if (!failed_to_open) return;
+  if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
+}
+
+void H1Pool::OnIdleTimer() {
+  // The oldest lie in front.
+  const int64_t now = io_.loop.now_ns();
+  while (!idle_.empty() && idle_.front()->idle_since_ns() + settings_->idle_timeout_ns <= now) {
+    idle_.front()->Close();
+  }
+  if (!idle_.empty()) {
+    idle_timer_.SetAt(idle_.front()->idle_since_ns() + settings_->idle_timeout_ns);
+  }
+}
+
+void H1Pool::Retire() {
+  is_retired_ = true;
+  while (!idle_.empty()) idle_.back()->Close();
+}
+
+}  // namespace sluice::upstream

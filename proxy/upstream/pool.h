@@ -1,0 +1,98 @@
+// Connections of one worker to one endpoint.
+//
+// Unused HTTP/1 connections are kept, the most recently used on top: it is the warmest, and the
+// least likely to have been closed by the server meanwhile. Pools are not shared between workers:
+// that would put a lock on every request.
+//
+// Thread: its worker's.
+// Lifetime: an endpoint that goes away retires its pool (Graveyard), which then lives until its last
+// connection has ended.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proxy/http/h1/client_connection.h"
+#include "proxy/http/stream.h"
+#include "proxy/net/connection.h"
+#include "proxy/upstream/settings.h"
+
+namespace sluice::upstream {
+
+class Pool {
+ public:
+  // Who waits for a connection. Destroying it leaves the queue; a connection that was being opened
+  // for it is kept for the next.
+  class Waiter {
+   public:
+    // A stream that has just begun, with the events that were given to Acquire().
+    virtual void OnStream(http::ClientStream& stream) = 0;
+    virtual void OnConnectFailed(http::ResetReason reason) = 0;
+
+   protected:
+    ~Waiter() { Leave(); }
+    void Leave();
+
+   private:
+    friend class Pool;
+    Pool* pool_ = nullptr;
+    http::ClientStreamEvents* events_ = nullptr;
+  };
+
+  virtual ~Pool();
+
+  // A stream at once where a connection is free; else null, and `waiter` is told, later.
+  // `fresh`: only a connection that has carried nothing will do.
+  virtual http::ClientStream* Acquire(http::ClientStreamEvents& events, Waiter& waiter,
+                                      bool fresh) = 0;
+
+  // Nothing new is opened, unused connections are closed, those in use when they end.
+  // is_empty() then becomes true at some time, in a turn of the loop.
+  virtual void Retire() = 0;
+  virtual bool is_empty() const = 0;
+  // Open and being opened.
+  virtual size_t connection_count() const = 0;
+
+  const net::Address& address() const { return address_; }
+
+ protected:
+  Pool(net::IoContext& io, const net::Address& address) : io_(io), address_(address) {}
+
+  void Enqueue(Waiter& waiter, http::ClientStreamEvents& events);
+  // First of the queue, taken off; null if it is empty.
+  Waiter* Dequeue();
+  http::ClientStreamEvents& EventsOf(Waiter& waiter) { return *waiter.events_; }
+  bool has_waiters() const { return !waiters_.empty(); }
+
+  net::IoContext& io_;
+  const net::Address address_;
+
+ private:
+  void Forget(Waiter& waiter);
+
+  std::vector<Waiter*> waiters_;  // First come, first served.
+};
+
+// What pools of one worker share.
+struct PoolContext {
+  net::IoContext& io;
+  http::h1::RawHead& scratch_head;
+};
+
+std::unique_ptr<Pool> MakePool(PoolContext& context, const net::Address& address,
+                               std::shared_ptr<const Settings> settings);
+
+// Pools whose endpoints are gone, until they are empty.
+class Graveyard {
+ public:
+  void Bury(std::unique_ptr<Pool> pool);
+  // Deletes the empty ones. Call from the loop now and then.
+  void Sweep();
+  size_t size() const { return pools_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<Pool>> pools_;
+};
+
+}  // namespace sluice::upstream

@@ -1,0 +1,27 @@
+#include "proxy/upstream/settings.h"
+
+#include <utility>
+
+#include "proxy/upstream/balancer/stable_hash.h"
+
+namespace sluice::upstream {
+namespace {
+
+std::shared_ptr<const EndpointTable> MakeTable(Policy policy,
+                                               const std::vector<Endpoint>& endpoints) {
+  std::vector<BalancedEndpoint> balanced;
+  balanced.reserve(endpoints.size());
+  for (const Endpoint& endpoint : endpoints) {
+    balanced.push_back({StableHash(endpoint.address.ToString()), endpoint.weight});
+  }
+  return std::make_shared<const EndpointTable>(policy, std::move(balanced));
+}
+
+}  // namespace
+
+EndpointSet::EndpointSet(Policy policy, std::vector<Endpoint> list, bool is_unresolved)
+    : endpoints(std::move(list)),
+      table(MakeTable(policy, endpoints)),
+      is_unresolved(is_unresolved) {}
+
+}  // namespace sluice::upstream

@@ -1,0 +1,58 @@
+// An upstream as the data path sees it: settings and endpoints, immutable, shared by workers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/net/address.h"
+#include "proxy/observe/worker_metrics.h"
+#include "proxy/upstream/balancer/endpoint_table.h"
+
+namespace sluice::upstream {
+
+enum class Protocol : uint8_t { kHttp1, kHttp2 };
+
+// What the consistent policies hash.
+struct HashOn {
+  enum class Kind : uint8_t { kNone, kHeader, kCookie, kQuery, kPath, kClientIp };
+  Kind kind = Kind::kNone;
+  std::string name;  // Of the header (lower case), cookie or query parameter.
+};
+
+enum class HostMode : uint8_t { kPreserve, kEndpoint, kLiteral };
+
+struct Settings {
+  std::string name;
+  Policy policy = Policy::kRoundRobin;
+  HashOn hash_on;
+  Protocol protocol = Protocol::kHttp1;
+  HostMode host_mode = HostMode::kPreserve;
+  std::string host;  // Of kLiteral.
+  int64_t connect_timeout_ns = 5'000'000'000;
+  int64_t idle_timeout_ns = 55'000'000'000;
+  uint32_t max_idle = 128;
+  observe::MetricGroup<observe::UpstreamMetric> metrics;
+};
+
+struct Endpoint {
+  net::Address address;
+  std::string name;  // As configured: "orders.internal:8080".
+  uint32_t weight = 1;
+  observe::MetricGroup<observe::EndpointMetric> metrics;
+};
+
+// The endpoints of one moment: what the configuration says, what is registered, and what DNS makes
+// of names. Built off the request path.
+struct EndpointSet {
+  // `is_unresolved`: names are configured, and none has an address yet.
+  EndpointSet(Policy policy, std::vector<Endpoint> endpoints, bool is_unresolved = false);
+
+  const std::vector<Endpoint> endpoints;
+  // Indices as in `endpoints`.
+  const std::shared_ptr<const EndpointTable> table;
+  const bool is_unresolved;
+};
+
+}  // namespace sluice::upstream
