@@ -216,9 +216,9 @@ void Loop::Flush() {
 void Loop::DeleteDeferred() {
   // A destructor may defer more.
   while (!deferred_.empty()) {
-    std::vector<Deferred> batch;
-    batch.swap(deferred_);
-    for (const Deferred& item : batch) item.destroy(item.object);
+    deferred_batch_.swap(deferred_);
+    for (const Deferred& item : deferred_batch_) item.destroy(item.object);
+    deferred_batch_.clear();
   }
 }
 

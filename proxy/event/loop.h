@@ -164,6 +164,7 @@ class Loop {
   TaskList flush_upstream_;
   TaskList flush_client_;
   std::vector<Deferred> deferred_;
+  std::vector<Deferred> deferred_batch_;  // Being deleted; kept for its memory.
   bool stopped_ = false;
   std::atomic<uint64_t> thread_id_{0};
 

@@ -72,7 +72,9 @@ void Exchange::OnRequestHead(bool end) {
   if (end) summary_.request_end_ns = summary_.start_ns;
   summary_.authority = request_.authority;
   summary_.target = original_path_ = request_.path;
+  if (listener_.rules == nullptr) return ReplyWithReason("draining");
   const ListenerRules& rules = *listener_.rules;
+  max_body_bytes_ = rules.max_body_bytes;
   const Client client = ApplyForwarded(request_, client_.peer_address().ip(), client_.is_secure(),
                                        rules.trusted_proxies);
   client_ip_ = client.ip;
@@ -90,7 +92,7 @@ void Exchange::OnRequestHead(bool end) {
   chain_.Begin(global_ == nullptr ? nullptr : global_->chain.get(),
                has_route ? route_->early.get() : nullptr);
   if (request_.body.kind == BodySize::Kind::kLength &&
-      request_.body.length > rules.max_body_bytes) {
+      request_.body.length > max_body_bytes_) {
     return ReplyWithReason("request_body_too_large");
   }
   RunRequestHead();
@@ -206,11 +208,14 @@ void Exchange::AfterRequestHead() {
   if (route_->cluster_slot == kNoCluster) return ReplyWithReason("no_endpoints");
   if (request_passed_ || chain_.request_body().kind != BodyMode::Kind::kWhole) {
     stage_ = Stage::kUpstream;
-    if (request_ended_ && !request_passed_) PassRequestEnd();
+    // What came while the head stood at a plugin.
+    PassRequestBody();
+    if (request_ended_ && !request_passed_ && request_stop_ == Hook::kNone) PassRequestEnd();
     if (stage_ == Stage::kUpstream) StartAttempt(/*fresh=*/false);
     return;
   }
   stage_ = Stage::kCollecting;
+  ResumeClient();
   if (request_.expects_continue) {
     // The body is wanted here, whatever the upstream will say.
     request_.headers.Remove(HeaderId::kExpect);
@@ -233,7 +238,7 @@ void Exchange::AnswerUnmatched() {
 void Exchange::OnRequestBody(net::Buffer&& body) {
   Touch();
   summary_.received_bytes += body.size();
-  if (summary_.received_bytes > listener_.rules->max_body_bytes) {
+  if (summary_.received_bytes > max_body_bytes_) {
     return ReplyWithReason("request_body_too_large");
   }
   held_.Append(std::move(body));
@@ -328,6 +333,7 @@ void Exchange::QueueRequestBody(net::Buffer&& body) {
 
 void Exchange::PumpRequestBody() {
   http::ClientStream* stream = attempt_ ? attempt_->stream() : nullptr;
+  if (request_end_sent_) return;
   if (stream == nullptr || !request_head_sent_) {
     if (body_.size() >= kMaxReplayBytes) PauseClient();
     return;
@@ -352,10 +358,8 @@ void Exchange::PumpRequestBody() {
     stream->SendBody(std::move(piece), end && request_trailers_ == nullptr);
   }
   if (end && (unsent == 0 || request_trailers_ != nullptr)) stream->SendEnd(request_trailers_);
-  if (end) {
-    ArmTimer();
-    return;
-  }
+  request_end_sent_ = end;
+  if (end) return ArmTimer();
   if (stream->is_send_blocked()) {
     PauseClient();
   } else {
@@ -444,9 +448,9 @@ void Exchange::StartAttempt(bool fresh) {
   if (summary_.attempts++ > 0) {
     worker_.metrics.Add(cluster->settings().metrics, observe::UpstreamMetric::kRetries);
   }
-  request_head_sent_ = false;
+  request_head_sent_ = request_end_sent_ = false;
   body_sent_ = 0;
-  attempt_.emplace(*this, worker_, *cluster, *endpoint);
+  attempt_.emplace(static_cast<Attempt::Owner&>(*this), worker_, *cluster, *endpoint);
   summary_.endpoint = arena_.Copy(attempt_->endpoint().name);
   ArmTimer();
   if (attempt_->Start(fresh)) SendRequestHead();
@@ -470,9 +474,10 @@ void Exchange::SendRequestHead() {
   request_head_sent_ = true;
   attempt_->MarkStarted();
   const bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
+  request_end_sent_ = end;
   attempt_->stream()->SendHead(request_, end);
   request_.authority = client_authority;
-  if (!end) return PumpRequestBody();
+  if (!end) PumpRequestBody();
 }
 
 void Exchange::OnAttemptSendRoom() { PumpRequestBody(); }
@@ -546,6 +551,10 @@ void Exchange::RunResponseHead() {
   is_in_hook_ = true;
   const Action action = chain_.RunResponseHead(*this);
   is_in_hook_ = false;
+  if (pending_reply_) {
+    response_.headers.Clear();
+    return ReplyLocal(*pending_reply_, {});
+  }
   if (action == Action::kStop) {
     response_stop_ = Hook::kResponseHead;
     return BlockUpstreamIfNeeded();
@@ -721,8 +730,8 @@ void Exchange::Resume() {
 // --- Local replies and ends ----------------------------------------------------------------------
 
 void Exchange::ReplyWithReason(absl::string_view details) {
+  if (stage_ == Stage::kResponding) return AbortResponse(details);
   const observe::Reason& reason = *observe::FindReason(details);
-  summary_.flags.Add(reason.flags);
   plugins::LocalReply reply;
   reply.status = reason.status;
   reply.details = reason.details;
@@ -787,8 +796,8 @@ void Exchange::SetReplyBody(const plugins::LocalReply& reply) {
 }
 
 void Exchange::AbortResponse(absl::string_view details) {
-  const observe::Reason& reason = *observe::FindReason(details);
   if (stage_ != Stage::kResponding) return ReplyWithReason("upstream_reset_before_response");
+  const observe::Reason& reason = *observe::FindReason(details);
   summary_.details = reason.details;
   summary_.flags.Add(reason.flags);
   attempt_.reset();

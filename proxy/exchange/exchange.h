@@ -169,6 +169,7 @@ class Exchange final : public plugins::Stream,
   net::Buffer response_held_;    // Likewise for the response.
   const http::HeaderMap* response_trailers_ = nullptr;
 
+  uint64_t max_body_bytes_ = UINT64_MAX;
   int64_t last_move_ns_ = 0;
   const upstream::Pool* tried_[3] = {nullptr, nullptr, nullptr};
   Stage stage_ = Stage::kHead;
@@ -176,7 +177,8 @@ class Exchange final : public plugins::Stream,
   Hook response_stop_ = Hook::kNone;
   bool request_ended_ = false;    // By the client.
   bool request_passed_ = false;   // By the plugins, too.
-  bool request_head_sent_ = false;
+  bool request_head_sent_ = false;  // On the present attempt.
+  bool request_end_sent_ = false;
   bool response_ended_ = false;   // By the upstream.
   bool is_replayable_ = true;
   bool is_client_paused_ = false;

@@ -23,7 +23,8 @@ class Exchange;
 // One configured listener of a worker, over all generations in which it exists.
 struct ListenerState {
   std::string name;
-  const ListenerRules* rules = nullptr;  // Of the present generation.
+  // Of the present generation; null once the listener is gone from it.
+  const ListenerRules* rules = nullptr;
   observe::MetricGroup<observe::ListenerMetric> metrics;
 };
 

@@ -122,21 +122,21 @@ bool SplitAbsolute(absl::string_view target, absl::string_view& authority, absl:
 LocalError ReadTarget(absl::string_view target, const Framing& framing, RequestHead& out) {
   if (out.method_id == Method::kConnect) {
     if (!IsValidAuthority(target) || target.rfind(':') == absl::string_view::npos) {
-      return {400, "bad_target"};
+      return {400, "bad_request_target"};
     }
     out.authority = target;
     out.path = "";
     return kFine;
   }
   if (target == "*") {
-    if (out.method_id != Method::kOptions) return {400, "bad_target"};
+    if (out.method_id != Method::kOptions) return {400, "bad_request_target"};
     out.path = target;
     return kFine;
   }
   if (target[0] != '/') {
     absl::string_view rest;
     // RFC 9112 section 3.2.2: the target's authority wins over Host.
-    if (!SplitAbsolute(target, out.authority, rest)) return {400, "bad_target"};
+    if (!SplitAbsolute(target, out.authority, rest)) return {400, "bad_request_target"};
     if (!IsValidAuthority(out.authority)) return {400, "bad_host"};
     target = rest;
   }
@@ -149,14 +149,14 @@ LocalError ReadTarget(absl::string_view target, const Framing& framing, RequestH
 
 LocalError CheckFraming(const RawHead& raw, const Framing& framing, RequestHead& out,
                         ConnectionUse& use) {
-  if (framing.hosts == 0 && raw.minor_version == 1) return {400, "missing_host"};
+  if (framing.hosts == 0 && raw.minor_version == 1) return {400, "bad_host"};
   if (framing.hosts > 1) return {400, "bad_host"};
   if (framing.hosts == 1 && !IsValidAuthority(out.authority)) return {400, "bad_host"};
-  if (framing.has_coding && framing.has_length) return {400, "ambiguous_length"};
+  if (framing.has_coding && framing.has_length) return {400, "conflicting_framing"};
   // RFC 9112 section 6.1: HTTP/1.0 has no transfer codings, so one of the peers is confused.
   if (framing.has_coding && raw.minor_version == 0) return {400, "bad_transfer_encoding"};
   if (out.method_id == Method::kConnect || out.method_id == Method::kTrace) {
-    if (framing.has_coding || framing.has_length) return {400, "bad_content_length"};
+    if (framing.has_coding || framing.has_length) return {400, "unexpected_body"};
   }
   out.body = framing.has_coding   ? BodySize::Unknown()
              : framing.has_length ? BodySize::Length(framing.length)
@@ -203,7 +203,7 @@ LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text, Undersco
         continue;
       case HeaderId::kExpect:
         if (!absl::EqualsIgnoreCase(value, "100-continue")) {
-          error = {417, "expectation_failed"};
+          error = {417, "unsupported_expectation"};
         } else if (raw.minor_version == 1) {
           out.expects_continue = true;
           out.headers.Add(HeaderId::kExpect, "100-continue");

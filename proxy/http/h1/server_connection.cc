@@ -21,7 +21,7 @@ constexpr int64_t kRateCheckNs = 1'000'000'000;
 constexpr LocalError kHeaderTimeout{408, "request_header_timeout"};
 constexpr LocalError kBodyTimeout{408, "request_body_timeout"};
 constexpr LocalError kBadChunk{400, "bad_chunk"};
-constexpr LocalError kBadTrailers{400, "bad_trailer"};
+constexpr LocalError kBadTrailers{400, "bad_trailers"};
 
 }  // namespace
 

@@ -1,0 +1,40 @@
+// What the build thread hands to the workers: one generation, and the steps of the clusters to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/exchange/config.h"
+#include "proxy/http/h1/server_connection.h"
+#include "proxy/observe/metric_registry.h"
+#include "proxy/upstream/settings.h"
+
+namespace sluice::server {
+
+// A listener of a generation. Immutable.
+struct ListenerSpec {
+  std::string name;
+  net::Address address;
+  http::h1::ServerSettings http;
+  uint32_t max_connections = UINT32_MAX;
+  std::shared_ptr<const exchange::ListenerRules> rules;
+  observe::MetricGroup<observe::ListenerMetric> metrics;
+};
+
+// A cluster that was added or changed (settings set) or removed (settings null).
+struct ClusterStep {
+  uint32_t slot = 0;
+  std::shared_ptr<const upstream::Settings> settings;
+  std::shared_ptr<const upstream::EndpointSet> endpoints;
+};
+
+// A whole generation but for the clusters, which are told as steps from the one before.
+struct Snapshot {
+  uint64_t generation = 0;
+  std::vector<std::shared_ptr<const ListenerSpec>> listeners;
+  std::shared_ptr<const plugins::ConsumerTable> consumers;
+};
+
+}  // namespace sluice::server

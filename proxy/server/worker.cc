@@ -1,0 +1,143 @@
+#include "proxy/server/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr int64_t kTickNs = 1'000'000'000;
+
+}  // namespace
+
+Worker::Worker(const Clock& clock, observe::MetricRegistry& metrics, Options options)
+    : loop_(clock),
+      pool_(options.buffer_budget_bytes),
+      io_(loop_, pool_),
+      exchange_(io_, metrics.AddWorker(), options.seed),
+      pool_context_{io_, scratch_head_},
+      tick_(loop_.timers(), &event::Timer::Call<Worker, &Worker::OnTick>, this) {
+  exchange_.workers_group = metrics.workers_group();
+  exchange_.consumers = std::make_shared<const plugins::ConsumerTable>();
+}
+
+Worker::~Worker() {
+  if (thread_.joinable()) {
+    loop_.StopFromAnyThread();
+    thread_.join();
+  }
+  // Connections name their listeners, exchanges their clusters: in that order.
+  for (auto& [name, listener] : listeners_) listener->CloseConnections();
+  for (auto& listener : retired_) listener->CloseConnections();
+  loop_.RunOnce(absl::ZeroDuration());
+  exchange_.clusters.clear();
+}
+
+absl::Status Worker::Start() {
+  if (absl::Status status = loop_.Init(); !status.ok()) return status;
+  tick_.SetAt(loop_.now_ns() + kTickNs);
+  thread_ = std::thread([this] { loop_.Run(); });
+  return absl::OkStatus();
+}
+
+void Worker::ApplyFromAnyThread(std::shared_ptr<const Snapshot> snapshot,
+                                std::vector<ClusterStep> steps, std::vector<NewSocket> sockets,
+                                absl::AnyInvocable<void()> done) {
+  loop_.PostFromAnyThread([this, snapshot = std::move(snapshot), steps = std::move(steps),
+                           sockets = std::move(sockets), done = std::move(done)]() mutable {
+    Apply(std::move(snapshot), steps, sockets);
+    done();
+  });
+}
+
+void Worker::Apply(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep>& steps,
+                   std::vector<NewSocket>& sockets) {
+  // One turn: no request sees half of it.
+  for (ClusterStep& step : steps) ApplyCluster(step);
+  ApplyListeners(*snapshot, sockets);
+  exchange_.consumers = snapshot->consumers;
+  exchange_.generation = snapshot->generation;
+  exchange_.overlays.Clear();
+  snapshot_ = std::move(snapshot);
+}
+
+void Worker::ApplyCluster(ClusterStep& step) {
+  std::vector<upstream::ClusterRef>& clusters = exchange_.clusters;
+  if (clusters.size() <= step.slot) clusters.resize(step.slot + 1);
+  upstream::ClusterRef& cluster = clusters[step.slot];
+  if (step.settings == nullptr) {
+    cluster = upstream::ClusterRef();
+  } else if (cluster) {
+    cluster->Update(std::move(step.settings), std::move(step.endpoints));
+  } else {
+    cluster = upstream::ClusterRef(
+        new upstream::Cluster(pool_context_, graveyard_, std::move(step.settings),
+                              std::move(step.endpoints), exchange_.random.Next()));
+  }
+}
+
+void Worker::ApplyListeners(const Snapshot& snapshot, std::vector<NewSocket>& sockets) {
+  absl::flat_hash_map<std::string, std::unique_ptr<WorkerListener>> next;
+  for (const std::shared_ptr<const ListenerSpec>& spec : snapshot.listeners) {
+    const auto present = listeners_.find(spec->name);
+    if (present != listeners_.end() && present->second->spec().address == spec->address) {
+      present->second->Update(spec);
+      next[spec->name] = std::move(present->second);
+      listeners_.erase(present);
+      continue;
+    }
+    const auto socket = std::find_if(sockets.begin(), sockets.end(), [&](const NewSocket& s) {
+      return s.listener == spec->name;
+    });
+    // Without a socket its address could not be bound: the listener set tries again.
+    if (socket == sockets.end()) continue;
+    auto listener =
+        std::make_unique<WorkerListener>(exchange_, scratch_head_, std::move(socket->fd), spec);
+    if (absl::Status status = listener->Start(); !status.ok()) {
+      LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
+      continue;
+    }
+    next[spec->name] = std::move(listener);
+  }
+  for (auto& [name, listener] : listeners_) {
+    listener->Drain();
+    retired_.push_back(std::move(listener));
+  }
+  for (auto& listener : retired_) listener->DropRules();
+  listeners_ = std::move(next);
+}
+
+void Worker::DrainFromAnyThread(absl::AnyInvocable<void()> idle) {
+  loop_.PostFromAnyThread([this, idle = std::move(idle)]() mutable {
+    on_idle_ = std::move(idle);
+    for (auto& [name, listener] : listeners_) {
+      listener->Drain();
+      retired_.push_back(std::move(listener));
+    }
+    listeners_.clear();
+    OnTick();
+  });
+}
+
+void Worker::CutFromAnyThread(absl::AnyInvocable<void(size_t)> done) {
+  loop_.PostFromAnyThread([this, done = std::move(done)]() mutable {
+    size_t cut = 0;
+    for (auto& listener : retired_) cut += listener->CloseConnections();
+    done(cut);
+  });
+}
+
+void Worker::OnTick() {
+  pool_.Trim();
+  graveyard_.Sweep();
+  std::erase_if(retired_, [](const auto& listener) { return listener->is_empty(); });
+  const bool is_idle = retired_.empty() && exchange_.active_exchanges == 0;
+  if (on_idle_ && is_idle) std::exchange(on_idle_, nullptr)();
+  // While draining somebody waits for the last connection.
+  const int64_t next = on_idle_ ? kTickNs / 50 : kTickNs;
+  tick_.SetAt(loop_.now_ns() + next);
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,84 @@
+// One worker thread: a loop, its listeners, its clusters and everything that serves requests.
+//
+// Thread: made and destroyed by the main thread; what ends in FromAnyThread() may be called by any;
+// everything else happens on its own.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "proxy/exchange/worker.h"
+#include "proxy/server/snapshot.h"
+#include "proxy/server/worker_listener.h"
+
+namespace sluice::server {
+
+// A listening socket for a listener that is new or has a new address.
+struct NewSocket {
+  std::string listener;
+  net::Fd fd;
+};
+
+class Worker {
+ public:
+  struct Options {
+    uint64_t seed = 0;
+    size_t buffer_budget_bytes = size_t{256} << 20;
+  };
+
+  Worker(const Clock& clock, observe::MetricRegistry& metrics, Options options);
+  // Stops and joins.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  absl::Status Start();
+
+  // Serves `snapshot` from its next turn on: clusters first, then listeners, in one turn. `done`
+  // runs on the worker when it no longer looks at the generation before, whose parts it has dropped.
+  void ApplyFromAnyThread(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep> steps,
+                          std::vector<NewSocket> sockets, absl::AnyInvocable<void()> done);
+
+  // Closes listeners and connections as they become idle; `idle` runs on the worker, once, when
+  // there is none left.
+  void DrainFromAnyThread(absl::AnyInvocable<void()> idle);
+  // Ends what is left; `done` gets how many exchanges were cut.
+  void CutFromAnyThread(absl::AnyInvocable<void(size_t)> done);
+
+  // Runs `work` on the worker.
+  void PostFromAnyThread(absl::AnyInvocable<void()> work) {
+    loop_.PostFromAnyThread(std::move(work));
+  }
+
+  exchange::PinTable& pins() { return exchange_.pins; }
+  // On the worker's thread only.
+  exchange::Worker& exchange_worker() { return exchange_; }
+
+ private:
+  void Apply(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep>& steps,
+             std::vector<NewSocket>& sockets);
+  void ApplyCluster(ClusterStep& step);
+  void ApplyListeners(const Snapshot& snapshot, std::vector<NewSocket>& sockets);
+  void OnTick();
+
+  event::Loop loop_;
+  net::BlockPool pool_;
+  net::IoContext io_;
+  http::h1::RawHead scratch_head_;
+  exchange::Worker exchange_;
+  upstream::PoolContext pool_context_;
+  upstream::Graveyard graveyard_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  absl::flat_hash_map<std::string, std::unique_ptr<WorkerListener>> listeners_;
+  std::vector<std::unique_ptr<WorkerListener>> retired_;  // Until their connections have ended.
+  event::Timer tick_;
+  absl::AnyInvocable<void()> on_idle_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::server

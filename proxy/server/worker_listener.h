@@ -1,0 +1,68 @@
+// One worker's part of a listener: its listening socket and its connections.
+//
+// Thread: the worker's. Lifetime: after Close() it stays until its last connection has ended
+// (is_empty()).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/container/flat_hash_map.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/http/h1/server_connection.h"
+#include "proxy/server/snapshot.h"
+
+namespace sluice::server {
+
+class WorkerListener final : private event::Handler,
+                             private http::h1::ServerConnection::Host,
+                             private http::StreamAcceptor {
+ public:
+  WorkerListener(exchange::Worker& worker, http::h1::RawHead& scratch_head, net::Fd fd,
+                 std::shared_ptr<const ListenerSpec> spec);
+  ~WorkerListener();
+
+  // Begins to accept.
+  absl::Status Start();
+  // Takes the rules and limits of another generation; the socket and all connections stay.
+  void Update(std::shared_ptr<const ListenerSpec> spec);
+  const ListenerSpec& spec() const { return *spec_; }
+
+  // Accepts no more and closes connections as they become idle.
+  void Drain();
+  // The listener is in no generation any more, whose routes are about to go: a request that still
+  // comes on a connection is answered "draining".
+  void DropRules() { state_.rules = nullptr; }
+  // Ends all connections now; returns how many were in the middle of an exchange.
+  size_t CloseConnections();
+  bool is_empty() const { return connections_.empty(); }
+  size_t connection_count() const { return connections_.size(); }
+
+ private:
+  void OnEvents(uint32_t events) override;
+  void Accept(net::Fd fd, const net::Address& peer);
+  // Out of descriptors: closes what waits, with the one kept for that, and stops for a while.
+  void ShedForDescriptors();
+  void ResumeAccepting();
+
+  const http::h1::ServerSettings& settings() const override { return spec_->http; }
+  http::StreamAcceptor& acceptor() override { return *this; }
+  bool is_draining() const override { return is_draining_; }
+  http::h1::RawHead& scratch_head() override { return scratch_head_; }
+  void OnClosed(http::h1::ServerConnection& connection) override;
+  http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
+
+  exchange::Worker& worker_;
+  http::h1::RawHead& scratch_head_;
+  net::Fd fd_;
+  net::Fd reserve_;  // /dev/null, given up to accept and close when there are no others.
+  std::shared_ptr<const ListenerSpec> spec_;
+  exchange::ListenerState state_;
+  event::Timer accept_timer_;
+  bool is_draining_ = false;
+  uint64_t next_connection_ = 0;
+  absl::flat_hash_map<http::h1::ServerConnection*, std::unique_ptr<http::h1::ServerConnection>>
+      connections_;
+};
+
+}  // namespace sluice::server
