@@ -36,6 +36,8 @@ struct CompiledRoute : Pinned {
   int64_t idle_timeout_ns = 300'000'000'000;
   int64_t total_timeout_ns = 0;
   observe::MetricGroup<observe::RouteMetric> metrics;
+  std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
+  std::shared_ptr<const void> cluster_lease;  // Keeps cluster_slot.
   // What MatchResult points into.
   std::shared_ptr<const match::CompiledSpec> spec;
 };

@@ -21,6 +21,7 @@ struct ListenerSpec {
   uint32_t max_connections = UINT32_MAX;
   std::shared_ptr<const exchange::ListenerRules> rules;
   observe::MetricGroup<observe::ListenerMetric> metrics;
+  std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
 };
 
 // A cluster that was added or changed (settings set) or removed (settings null).

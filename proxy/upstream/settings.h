@@ -34,6 +34,7 @@ struct Settings {
   int64_t idle_timeout_ns = 55'000'000'000;
   uint32_t max_idle = 128;
   observe::MetricGroup<observe::UpstreamMetric> metrics;
+  std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
 };
 
 struct Endpoint {
@@ -41,6 +42,7 @@ struct Endpoint {
   std::string name;  // As configured: "orders.internal:8080".
   uint32_t weight = 1;
   observe::MetricGroup<observe::EndpointMetric> metrics;
+  std::shared_ptr<const void> metrics_owner;
 };
 
 // The endpoints of one moment: what the configuration says, what is registered, and what DNS makes

@@ -1,0 +1,101 @@
+// The clusters of all workers as the build thread keeps them: upstreams, the endpoints that are
+// registered for them, what DNS makes of their names, and the slots under which workers hold them.
+//
+// Thread: the build thread. Lifetime: outlives its leases.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proxy/net/address.h"
+#include "proxy/observe/metric_registry.h"
+#include "proxy/server/snapshot.h"
+#include "sluice/v1/config_stream.pb.h"
+#include "sluice/v1/resource.pb.h"
+
+namespace sluice::runtime {
+
+class ClusterBook;
+
+// Holds a slot: what routes have of a cluster. When the last lease goes, the workers' clusters go.
+class ClusterLease {
+ public:
+  ClusterLease(ClusterBook& book, uint32_t slot) : book_(book), slot_(slot) {}
+  ~ClusterLease();
+  ClusterLease(const ClusterLease&) = delete;
+  ClusterLease& operator=(const ClusterLease&) = delete;
+  uint32_t slot() const { return slot_; }
+
+ private:
+  ClusterBook& book_;
+  const uint32_t slot_;
+};
+
+class ClusterBook {
+ public:
+  explicit ClusterBook(observe::MetricRegistry& metrics) : metrics_(metrics) {}
+
+  void Upsert(const v1::Resource& upstream);
+  void Remove(const std::string& name);
+  bool Has(const std::string& name) const { return books_.contains(name); }
+  void UpsertEndpoint(const v1::RegisteredEndpoint& endpoint);
+  void RemoveEndpoint(const v1::RegisteredEndpoint& endpoint);
+  void ClearEndpoints();
+
+  // Null if there is no such upstream.
+  std::shared_ptr<ClusterLease> Lease(const std::string& upstream);
+
+  // Addresses of a name, from DNS; empty while it has none.
+  void SetResolved(const std::string& host, std::vector<net::IpAddress> addresses);
+  // Host names whose addresses are wanted now.
+  std::set<std::string> WantedNames() const;
+
+  // What the workers must do to be up to date; each step is given once.
+  std::vector<server::ClusterStep> TakeSteps();
+  bool has_steps() const { return !dirty_.empty() || !released_.empty(); }
+
+ private:
+  friend class ClusterLease;
+  using UpstreamHandle = observe::GroupHandle<observe::UpstreamMetric>;
+  using EndpointHandle = observe::GroupHandle<observe::EndpointMetric>;
+  // An endpoint as written: an address, or a name that DNS turns into some.
+  struct Source {
+    std::string host;  // Empty: numeric.
+    net::IpAddress ip;
+    uint16_t port = 0;
+    uint32_t weight = 1;
+  };
+  struct Book {
+    std::shared_ptr<const upstream::Settings> settings;
+    std::shared_ptr<ClusterLease> lease;
+    std::shared_ptr<UpstreamHandle> metrics;
+    std::map<std::string, Source> configured;                             // By text.
+    std::map<std::string, std::shared_ptr<EndpointHandle>> endpoint_metrics;  // By text.
+  };
+  struct Registered {
+    Source source;
+    std::set<std::string> owners;
+  };
+
+  static bool ParseSource(const std::string& text, uint32_t weight, Source& out);
+  uint32_t TakeSlot();
+  std::map<std::string, Source> AllSources(const std::string& name, const Book& book) const;
+  std::vector<net::IpAddress> Addresses(const Source& source) const;
+  std::shared_ptr<const upstream::EndpointSet> BuildSet(const std::string& name, Book& book);
+
+  observe::MetricRegistry& metrics_;
+  std::vector<uint32_t> released_;
+  std::vector<uint32_t> free_slots_;
+  uint32_t next_slot_ = 0;
+  std::map<std::string, std::vector<net::IpAddress>> resolved_;
+  // Upstream, address text. A registration may come before its upstream.
+  std::map<std::string, std::map<std::string, Registered>> registered_;
+  std::set<std::string> dirty_;  // Upstreams whose step is to be taken.
+  std::map<std::string, Book> books_;  // Last: its leases release slots when it goes.
+};
+
+}  // namespace sluice::runtime

@@ -1,0 +1,156 @@
+#include "proxy/runtime/convert.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/strip.h"
+#include "proxy/net/address.h"
+
+namespace sluice::runtime {
+namespace {
+
+int64_t ToNanos(const google::protobuf::Duration& duration) {
+  return duration.seconds() * 1'000'000'000 + duration.nanos();
+}
+
+template <typename List>
+std::vector<std::string> ToVector(const List& list) {
+  return {list.begin(), list.end()};
+}
+
+template <typename Map>
+std::map<std::string, std::string> ToMap(const Map& map) {
+  return {map.begin(), map.end()};
+}
+
+upstream::HashOn ParseHashOn(absl::string_view text) {
+  using Kind = upstream::HashOn::Kind;
+  if (text == "path") return {Kind::kPath, ""};
+  if (text == "client_ip") return {Kind::kClientIp, ""};
+  if (absl::ConsumePrefix(&text, "header:")) return {Kind::kHeader, absl::AsciiStrToLower(text)};
+  if (absl::ConsumePrefix(&text, "cookie:")) return {Kind::kCookie, std::string(text)};
+  if (absl::ConsumePrefix(&text, "query:")) return {Kind::kQuery, std::string(text)};
+  return {};
+}
+
+upstream::Policy ToPolicy(v1::Upstream::Policy policy) {
+  switch (policy) {
+    case v1::Upstream::POLICY_LEAST_REQUEST:
+      return upstream::Policy::kLeastRequest;
+    case v1::Upstream::POLICY_IP_HASH:
+      return upstream::Policy::kIpHash;
+    case v1::Upstream::POLICY_HASH:
+      return upstream::Policy::kHash;
+    case v1::Upstream::POLICY_MAGLEV:
+      return upstream::Policy::kMaglev;
+    case v1::Upstream::POLICY_RANDOM:
+      return upstream::Policy::kRandom;
+    case v1::Upstream::POLICY_EWMA:
+      return upstream::Policy::kEwma;
+    default:
+      return upstream::Policy::kRoundRobin;
+  }
+}
+
+void FillServerSettings(const v1::Listener& listener, http::h1::ServerSettings& http) {
+  const v1::Listener::Limits& limits = listener.limits();
+  if (limits.has_header_bytes()) http.head.bytes = limits.header_bytes();
+  if (limits.has_headers()) http.head.headers = limits.headers();
+  if (limits.has_requests_per_connection()) {
+    http.requests_per_connection = limits.requests_per_connection();
+  }
+  const v1::Listener::Timeouts& timeouts = listener.timeouts();
+  if (timeouts.has_header()) http.header_timeout_ns = ToNanos(timeouts.header());
+  if (timeouts.has_idle()) http.idle_timeout_ns = ToNanos(timeouts.idle());
+  if (timeouts.has_body_grace()) http.body_grace_ns = ToNanos(timeouts.body_grace());
+  if (timeouts.has_min_body_rate()) http.min_body_rate = timeouts.min_body_rate();
+  if (listener.header_underscores() == v1::Listener::HEADER_UNDERSCORES_DROP) {
+    http.underscores = http::h1::UnderscorePolicy::kDrop;
+  } else if (listener.header_underscores() == v1::Listener::HEADER_UNDERSCORES_ALLOW) {
+    http.underscores = http::h1::UnderscorePolicy::kAllow;
+  }
+}
+
+}  // namespace
+
+match::RouteSpec ToRouteSpec(const v1::Resource& resource) {
+  const v1::Route& route = resource.route();
+  match::RouteSpec spec;
+  spec.name = resource.name();
+  spec.hosts = ToVector(route.hosts());
+  spec.paths = ToVector(route.paths());
+  spec.methods = ToVector(route.methods());
+  spec.headers = ToMap(route.headers());
+  spec.query = ToMap(route.query());
+  spec.cookies = ToMap(route.cookies());
+  spec.client_ips = ToVector(route.client_ips());
+  spec.priority = route.priority();
+  return spec;
+}
+
+exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
+  const v1::Route& route = resource.route();
+  exchange::CompiledRoute compiled;
+  compiled.name = resource.name();
+  compiled.plugin_order = ToVector(route.plugin_order());
+  if (route.has_timeout()) compiled.timeout_ns = ToNanos(route.timeout());
+  if (route.has_idle_timeout()) compiled.idle_timeout_ns = ToNanos(route.idle_timeout());
+  if (route.has_total_timeout()) compiled.total_timeout_ns = ToNanos(route.total_timeout());
+  return compiled;
+}
+
+server::ListenerSpec ToListenerSpec(const v1::Resource& resource,
+                                    std::vector<resource::Problem>& problems) {
+  const v1::Listener& listener = resource.listener();
+  server::ListenerSpec spec;
+  spec.name = resource.name();
+  if (const auto address = net::Address::Parse(listener.address())) {
+    spec.address = *address;
+  } else {
+    problems.push_back({.kind = "Listener",
+                        .name = resource.name(),
+                        .field = "address",
+                        .problem = "no address: " + resource::Quoted(listener.address()),
+                        .want = "IP:PORT"});
+  }
+  if (listener.limits().has_connections()) spec.max_connections = listener.limits().connections();
+  FillServerSettings(listener, spec.http);
+  return spec;
+}
+
+void FillRules(const v1::Resource& resource, exchange::ListenerRules& rules) {
+  const v1::Listener& listener = resource.listener();
+  rules.name = resource.name();
+  if (listener.limits().has_body_bytes()) rules.max_body_bytes = listener.limits().body_bytes();
+  if (listener.escaped_slashes() == v1::Listener::ESCAPED_SLASHES_KEEP) {
+    rules.escaped_slashes = match::EscapedSlashes::kKeep;
+  } else if (listener.escaped_slashes() == v1::Listener::ESCAPED_SLASHES_DECODE) {
+    rules.escaped_slashes = match::EscapedSlashes::kDecode;
+  }
+  for (const std::string& range : listener.client_address().trusted_proxies()) {
+    if (const auto parsed = net::IpRange::Parse(range)) rules.trusted_proxies.push_back(*parsed);
+  }
+}
+
+upstream::Settings ToUpstreamSettings(const v1::Resource& resource) {
+  const v1::Upstream& upstream = resource.upstream();
+  upstream::Settings settings;
+  settings.name = resource.name();
+  settings.policy = ToPolicy(upstream.policy());
+  settings.hash_on = ParseHashOn(upstream.hash_on());
+  if (upstream.protocol() == v1::Upstream::PROTOCOL_HTTP2) {
+    settings.protocol = upstream::Protocol::kHttp2;
+  }
+  if (upstream.host() == "endpoint") {
+    settings.host_mode = upstream::HostMode::kEndpoint;
+  } else if (!upstream.host().empty() && upstream.host() != "preserve") {
+    settings.host_mode = upstream::HostMode::kLiteral;
+    settings.host = upstream.host();
+  }
+  if (upstream.has_connect_timeout()) {
+    settings.connect_timeout_ns = ToNanos(upstream.connect_timeout());
+  }
+  if (upstream.has_idle_timeout()) settings.idle_timeout_ns = ToNanos(upstream.idle_timeout());
+  if (upstream.has_max_idle_connections()) settings.max_idle = upstream.max_idle_connections();
+  return settings;
+}
+
+}  // namespace sluice::runtime

@@ -1,0 +1,29 @@
+// Resources to the plain structures of the data path. Fields that are not set get their documented
+// defaults here, and only here.
+#pragma once
+
+#include <vector>
+
+#include "api/match/route_spec.h"
+#include "api/resource/problem.h"
+#include "proxy/exchange/config.h"
+#include "proxy/server/snapshot.h"
+#include "proxy/upstream/settings.h"
+#include "sluice/v1/resource.pb.h"
+
+namespace sluice::runtime {
+
+match::RouteSpec ToRouteSpec(const v1::Resource& route);
+
+// Name, timeouts and plugin order; chains and slots are the builder's.
+exchange::CompiledRoute ToCompiledRoute(const v1::Resource& route);
+
+// Settings of a listener, without rules and metrics. A bad address is added to `problems`.
+server::ListenerSpec ToListenerSpec(const v1::Resource& listener,
+                                    std::vector<resource::Problem>& problems);
+// Fills what a listener says about its requests.
+void FillRules(const v1::Resource& listener, exchange::ListenerRules& rules);
+
+upstream::Settings ToUpstreamSettings(const v1::Resource& upstream);
+
+}  // namespace sluice::runtime

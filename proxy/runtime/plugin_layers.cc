@@ -1,0 +1,103 @@
+#include "proxy/runtime/plugin_layers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/validate/plugins/registry.h"
+
+namespace sluice::runtime {
+namespace {
+
+using EffectivePlugins = std::map<std::string, const std::optional<plugins::Element>*>;
+
+const std::shared_ptr<const plugins::Chain>& EmptyChain() {
+  static const auto* const kEmpty =
+      new std::shared_ptr<const plugins::Chain>(plugins::Chain::Compile({}));
+  return *kEmpty;
+}
+
+std::shared_ptr<const plugins::Chain> CompileOrShare(std::vector<plugins::Element> elements) {
+  return elements.empty() ? EmptyChain() : plugins::Chain::Compile(std::move(elements));
+}
+
+// Names in order, each with the last layer's word on it.
+EffectivePlugins Effective(const std::vector<const PluginLayer*>& layers) {
+  EffectivePlugins effective;
+  for (const PluginLayer* layer : layers) {
+    for (const auto& [name, element] : *layer) effective[name] = &element;
+  }
+  return effective;
+}
+
+}  // namespace
+
+PluginLayer CompileLayer(const google::protobuf::Map<std::string, google::protobuf::Any>& plugins,
+                         const plugins::Declaration& declaration, const PluginMaker& maker,
+                         std::vector<resource::Problem>& problems) {
+  PluginLayer layer;
+  for (const auto& [name, config] : plugins) {
+    if (validate::IsDisabled(config)) {
+      layer.emplace(name, std::nullopt);
+      continue;
+    }
+    absl::StatusOr<plugins::Element> element = maker(name, config, declaration);
+    if (element.ok()) {
+      layer.emplace(name, *std::move(element));
+      continue;
+    }
+    problems.push_back({.kind = declaration.kind,
+                        .name = declaration.name,
+                        .field = "plugins." + name,
+                        .problem = std::string(element.status().message())});
+  }
+  return layer;
+}
+
+ChainPair MergeLayers(const std::vector<const PluginLayer*>& layers,
+                      const std::vector<std::string>& plugin_order) {
+  std::vector<plugins::Element> early, late;
+  for (const auto& [name, element] : Effective(layers)) {
+    if (!element->has_value()) continue;
+    const bool is_early = (*element)->phase <= plugins::Phase::kAuthenticate;
+    (is_early ? early : late).push_back(**element);
+  }
+  plugins::SortElements(early, plugin_order);
+  plugins::SortElements(late, plugin_order);
+  return {CompileOrShare(std::move(early)), CompileOrShare(std::move(late))};
+}
+
+std::shared_ptr<const plugins::OverlayPlugins> MakeOverlay(
+    const std::vector<const PluginLayer*>& layers) {
+  std::vector<plugins::OverlayPlugins::Overlay> overlays;
+  for (const auto& [name, element] : Effective(layers)) {
+    plugins::OverlayPlugins::Overlay overlay;
+    overlay.is_disabled = !element->has_value();
+    if (overlay.is_disabled) {
+      overlay.element.name = name;
+    } else {
+      overlay.element = **element;
+    }
+    overlays.push_back(std::move(overlay));
+  }
+  if (overlays.empty()) return nullptr;
+  return std::make_shared<const plugins::OverlayPlugins>(std::move(overlays));
+}
+
+std::shared_ptr<const plugins::Chain> MakeGlobalChain(
+    const std::vector<const PluginLayer*>& rules) {
+  std::vector<plugins::Element> all;
+  for (const PluginLayer* rule : rules) {
+    std::vector<plugins::Element> elements;
+    for (const auto& [name, element] : *rule) {
+      if (element.has_value()) elements.push_back(*element);
+    }
+    plugins::SortElements(elements, {});
+    std::move(elements.begin(), elements.end(), std::back_inserter(all));
+  }
+  std::stable_sort(all.begin(), all.end(), [](const plugins::Element& a, const plugins::Element& b) {
+    return a.phase < b.phase;
+  });
+  return CompileOrShare(std::move(all));
+}
+
+}  // namespace sluice::runtime
