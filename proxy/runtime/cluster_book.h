@@ -41,6 +41,15 @@ class ClusterBook {
 
   void Upsert(const v1::Resource& upstream);
   void Remove(const std::string& name);
+  // Removes all upstreams that `kept` lacks.
+  template <typename Map>
+  void RemoveAbsent(const Map& kept) {
+    std::vector<std::string> absent;
+    for (const auto& [name, book] : books_) {
+      if (!kept.contains(name)) absent.push_back(name);
+    }
+    for (const std::string& name : absent) Remove(name);
+  }
   bool Has(const std::string& name) const { return books_.contains(name); }
   void UpsertEndpoint(const v1::RegisteredEndpoint& endpoint);
   void RemoveEndpoint(const v1::RegisteredEndpoint& endpoint);

@@ -79,19 +79,19 @@ void Worker::ApplyCluster(ClusterStep& step) {
 }
 
 void Worker::ApplyListeners(const Snapshot& snapshot, std::vector<NewSocket>& sockets) {
-  absl::flat_hash_map<std::string, std::unique_ptr<WorkerListener>> next;
+  absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> next;
   for (const std::shared_ptr<const ListenerSpec>& spec : snapshot.listeners) {
-    const auto present = listeners_.find(spec->name);
-    if (present != listeners_.end() && present->second->spec().address == spec->address) {
+    const auto present = listeners_.find(spec->address);
+    if (present != listeners_.end()) {
       present->second->Update(spec);
-      next[spec->name] = std::move(present->second);
+      next[spec->address] = std::move(present->second);
       listeners_.erase(present);
       continue;
     }
     const auto socket = std::find_if(sockets.begin(), sockets.end(), [&](const NewSocket& s) {
-      return s.listener == spec->name;
+      return s.address == spec->address;
     });
-    // Without a socket its address could not be bound: the listener set tries again.
+    // Without a socket its address could not be bound: the publisher tries again.
     if (socket == sockets.end()) continue;
     auto listener =
         std::make_unique<WorkerListener>(exchange_, scratch_head_, std::move(socket->fd), spec);
@@ -99,7 +99,7 @@ void Worker::ApplyListeners(const Snapshot& snapshot, std::vector<NewSocket>& so
       LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
       continue;
     }
-    next[spec->name] = std::move(listener);
+    next[spec->address] = std::move(listener);
   }
   for (auto& [name, listener] : listeners_) {
     listener->Drain();

@@ -18,9 +18,9 @@
 
 namespace sluice::server {
 
-// A listening socket for a listener that is new or has a new address.
+// A listening socket of an address that was not served before.
 struct NewSocket {
-  std::string listener;
+  net::Address address;
   net::Fd fd;
 };
 
@@ -74,7 +74,8 @@ class Worker {
   upstream::PoolContext pool_context_;
   upstream::Graveyard graveyard_;
   std::shared_ptr<const Snapshot> snapshot_;
-  absl::flat_hash_map<std::string, std::unique_ptr<WorkerListener>> listeners_;
+  // By address: a listener that only changes its name keeps its socket.
+  absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> listeners_;
   std::vector<std::unique_ptr<WorkerListener>> retired_;  // Until their connections have ended.
   event::Timer tick_;
   absl::AnyInvocable<void()> on_idle_;

@@ -43,6 +43,7 @@ absl::Status WorkerListener::Start() {
 
 void WorkerListener::Update(std::shared_ptr<const ListenerSpec> spec) {
   spec_ = std::move(spec);
+  state_.name = spec_->name;
   state_.rules = spec_->rules.get();
   state_.metrics = spec_->metrics;
 }

@@ -1,0 +1,154 @@
+// From resources to what workers serve: compiles a generation from the one before and what changed.
+//
+// A build is all or nothing: everything that changed is compiled first; only if all of it could be
+// is the builder's state, and the result, the new generation. Cost follows what changed: a route
+// costs its own compilation and a path through each table that holds it; a service or plugin set
+// also the routes that use it; a listener all routes.
+//
+// Thread: the build thread. Lifetime: outlives the workers' use of what it built (Reap).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "api/resource/key.h"
+#include "api/resource/problem.h"
+#include "proxy/exchange/pin_table.h"
+#include "proxy/runtime/cluster_book.h"
+#include "proxy/runtime/plugin_layers.h"
+#include "proxy/server/snapshot.h"
+
+namespace sluice::runtime {
+
+using resource::Kind;
+
+// Serialised v1::Resource bytes, as received.
+struct Upsert {
+  resource::Key key;
+  std::string bytes;
+};
+
+struct Change {
+  uint64_t generation = 0;
+  // What is not among the upserts is removed.
+  bool is_full = false;
+  std::vector<Upsert> upserts;
+  std::vector<resource::Key> removals;
+  std::vector<v1::RegisteredEndpoint> endpoint_upserts;
+  std::vector<v1::RegisteredEndpoint> endpoint_removals;
+};
+
+class Builder {
+ public:
+  // `pins`: the tables of all workers.
+  Builder(PluginMaker maker, observe::MetricRegistry& metrics,
+          std::vector<exchange::PinTable*> pins);
+  ~Builder();
+  Builder(const Builder&) = delete;
+  Builder& operator=(const Builder&) = delete;
+
+  struct Result {
+    std::shared_ptr<const server::Snapshot> snapshot;
+    std::vector<server::ClusterStep> steps;
+  };
+
+  // The next generation. With problems it has none: the present one stands.
+  struct Outcome {
+    Result result;
+    std::vector<resource::Problem> problems;
+    bool ok() const { return problems.empty(); }
+  };
+  Outcome Build(const Change& change);
+
+  // The present generation with other addresses of a name. Its steps may be empty.
+  Result Resolve(const std::string& host, std::vector<net::IpAddress> addresses);
+  std::set<std::string> WantedNames() const { return clusters_.WantedNames(); }
+
+  // All workers serve the newest result: frees what no exchange uses any more. True if there are
+  // cluster steps that should be published (PendingSteps).
+  bool Reap();
+  Result PendingSteps();
+
+  std::shared_ptr<const server::Snapshot> snapshot() const { return snapshot_; }
+  size_t route_count() const { return routes_.size(); }
+
+ private:
+  struct RouteEntry {
+    std::string bytes;
+    std::shared_ptr<const exchange::CompiledRoute> compiled;
+  };
+  // A kind whose resources are kept parsed: there are few of them.
+  using Parsed = std::map<std::string, std::shared_ptr<const v1::Resource>>;
+  using Layers = std::map<std::string, std::shared_ptr<const PluginLayer>>;
+  using ListenerHandle = observe::GroupHandle<observe::ListenerMetric>;
+  struct ListenerEntry {
+    std::shared_ptr<const server::ListenerSpec> spec;
+    match::Table routes;
+    std::shared_ptr<const exchange::GlobalChain> global;
+    std::shared_ptr<ListenerHandle> metrics;
+    bool is_changed = false;  // Since its spec was made.
+  };
+  // What a build has compiled so far; dropped if anything fails.
+  struct Draft;
+
+  void Sort(const Change& change, Draft& draft) const;
+  void CompileLayers(Draft& draft) const;
+  void CheckListeners(Draft& draft) const;
+  void CollectRoutes(Draft& draft) const;
+  void CompileRoutes(Draft& draft);
+  ChainPair ChainsOf(const v1::Resource& route, Draft& draft);
+  const v1::Resource* FindParsed(const Draft& draft, Kind kind,
+                                 const std::string& name) const;
+  const PluginLayer* FindLayer(const Draft& draft, Kind kind,
+                               const std::string& name) const;
+
+  void Commit(const Change& change, Draft& draft);
+  void CommitClusters(const Change& change, Draft& draft);
+  void CommitConsumers(Draft& draft);
+  void CommitListeners(Draft& draft);
+  void UpdateRoutes(const std::string& name, ListenerEntry& entry,
+                    const std::vector<std::string>& removed, const Draft& draft);
+  void AddListener(const std::string& name);
+  void UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& draft);
+  std::shared_ptr<const exchange::GlobalChain> GlobalChainOf(const std::string& listener);
+  Result MakeResult(uint64_t generation);
+
+  uint32_t TakePin();
+  template <typename T>
+  std::shared_ptr<const T> Pin(T object);
+  void Retire(std::shared_ptr<const exchange::Pinned> object);
+  bool IsServedBy(const v1::Resource& route, const std::string& listener) const;
+  void NoteUses(const v1::Resource& route, const std::string& name);
+  void ForgetUses(const std::string& bytes, const std::string& name);
+  static std::string UseKey(Kind kind, const std::string& name);
+  static std::vector<std::string> UsesOf(const v1::Resource& route);
+
+  const PluginMaker maker_;
+  observe::MetricRegistry& metrics_;
+  const std::vector<exchange::PinTable*> pins_;
+  std::vector<uint32_t> free_pins_;
+  uint32_t next_pin_ = 0;
+
+  ClusterBook clusters_;
+  std::map<Kind, Parsed> parsed_;  // Kind, name. All kinds but Route and Upstream.
+  std::map<Kind, Layers> layers_;  // Kind, name: Service, PluginSet, GlobalRule, Consumer...
+  absl::flat_hash_map<std::string, RouteEntry> routes_;
+  // Who uses what: "Service/x" or "PluginSet/x" to names of routes.
+  absl::flat_hash_map<std::string, absl::flat_hash_set<std::string>> users_;
+  // Chains of routes without plugins of their own, by what they name: most routes of a large
+  // configuration share a few.
+  absl::flat_hash_map<std::string, ChainPair> shared_chains_;
+  std::map<std::string, ListenerEntry> listeners_;
+  std::shared_ptr<const plugins::ConsumerTable> consumers_;
+  std::shared_ptr<const server::Snapshot> snapshot_;
+  // Out of the configuration, but perhaps in use by an exchange.
+  std::vector<std::shared_ptr<const exchange::Pinned>> retired_;
+};
+
+}  // namespace sluice::runtime

@@ -1,0 +1,82 @@
+#include "proxy/server/publisher.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr int64_t kRetryNs = 5'000'000'000;
+constexpr int kBacklog = 4096;
+
+}  // namespace
+
+Publisher::Publisher(event::Loop& loop, std::vector<Worker*> workers,
+                     std::function<void(const std::vector<BindFault>&)> on_faults)
+    : loop_(loop),
+      workers_(std::move(workers)),
+      on_faults_(std::move(on_faults)),
+      fresh_(workers_.size()),
+      retry_timer_(loop.timers(), &event::Timer::Call<Publisher, &Publisher::Retry>, this) {}
+
+void Publisher::BindAll(const Snapshot& snapshot) {
+  faults_.clear();
+  absl::flat_hash_set<net::Address> wanted;
+  for (const std::shared_ptr<const ListenerSpec>& spec : snapshot.listeners) {
+    wanted.insert(spec->address);
+    if (bound_.contains(spec->address)) continue;
+    absl::Status status = net::ProbeBind(spec->address);
+    std::vector<net::Fd> sockets;
+    for (size_t i = 0; i < workers_.size() && status.ok(); ++i) {
+      absl::StatusOr<net::Fd> fd = net::Listen(spec->address, kBacklog);
+      status = fd.status();
+      if (fd.ok()) sockets.push_back(*std::move(fd));
+    }
+    if (!status.ok()) {
+      LOG(WARNING) << "listener \"" << spec->name << "\": " << status.message();
+      faults_.push_back({spec->name, std::string(status.message())});
+      continue;
+    }
+    bound_.insert(spec->address);
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      fresh_[i].push_back({spec->address, std::move(sockets[i])});
+    }
+    LOG(INFO) << "listener \"" << spec->name << "\": listening on " << spec->address.ToString();
+  }
+  absl::erase_if(bound_, [&](const net::Address& address) { return !wanted.contains(address); });
+}
+
+void Publisher::Publish(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep> steps,
+                        Done done) {
+  BindAll(*snapshot);
+  snapshot_ = snapshot;
+  if (faults_.empty()) {
+    retry_timer_.Cancel();
+  } else {
+    retry_timer_.SetAt(loop_.now_ns() + kRetryNs);
+  }
+  struct Pending {
+    size_t left;
+    Done done;
+    std::vector<BindFault> faults;
+  };
+  auto pending = std::make_shared<Pending>(Pending{workers_.size(), std::move(done), faults_});
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->ApplyFromAnyThread(snapshot, steps, std::exchange(fresh_[i], {}),
+                                    [this, pending] {
+                                      loop_.PostFromAnyThread([pending] {
+                                        if (--pending->left == 0) pending->done(pending->faults);
+                                      });
+                                    });
+  }
+}
+
+void Publisher::Retry() {
+  const std::vector<BindFault> before = faults_;
+  Publish(snapshot_, {}, [this, before](const std::vector<BindFault>& faults) {
+    if (faults != before) on_faults_(faults);
+  });
+}
+
+}  // namespace sluice::server
