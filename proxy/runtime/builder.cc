@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "api/validate/resource.h"
 #include "proxy/runtime/builder_draft.h"
 #include "proxy/runtime/convert.h"
 
@@ -130,7 +131,7 @@ void Builder::CompileRoutes(Draft& draft) {
   for (const auto& [name, resource] : draft.routes) {
     exchange::CompiledRoute compiled = ToCompiledRoute(*resource);
     absl::StatusOr<std::shared_ptr<const match::CompiledSpec>> spec =
-        match::Compile(ToRouteSpec(*resource));
+        match::Compile(validate::RouteSpecOf(*resource));
     if (!spec.ok()) {
       draft.problems.push_back(
           {.kind = "Route", .name = name, .problem = std::string(spec.status().message())});

@@ -74,6 +74,8 @@ class Builder {
   // cluster steps that should be published (PendingSteps).
   bool Reap();
   Result PendingSteps();
+  // Something waits for exchanges to end.
+  bool has_retired() const { return !retired_.empty(); }
 
   std::shared_ptr<const server::Snapshot> snapshot() const { return snapshot_; }
   size_t route_count() const { return routes_.size(); }

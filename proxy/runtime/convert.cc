@@ -11,16 +11,6 @@ int64_t ToNanos(const google::protobuf::Duration& duration) {
   return duration.seconds() * 1'000'000'000 + duration.nanos();
 }
 
-template <typename List>
-std::vector<std::string> ToVector(const List& list) {
-  return {list.begin(), list.end()};
-}
-
-template <typename Map>
-std::map<std::string, std::string> ToMap(const Map& map) {
-  return {map.begin(), map.end()};
-}
-
 upstream::HashOn ParseHashOn(absl::string_view text) {
   using Kind = upstream::HashOn::Kind;
   if (text == "path") return {Kind::kPath, ""};
@@ -71,26 +61,11 @@ void FillServerSettings(const v1::Listener& listener, http::h1::ServerSettings& 
 
 }  // namespace
 
-match::RouteSpec ToRouteSpec(const v1::Resource& resource) {
-  const v1::Route& route = resource.route();
-  match::RouteSpec spec;
-  spec.name = resource.name();
-  spec.hosts = ToVector(route.hosts());
-  spec.paths = ToVector(route.paths());
-  spec.methods = ToVector(route.methods());
-  spec.headers = ToMap(route.headers());
-  spec.query = ToMap(route.query());
-  spec.cookies = ToMap(route.cookies());
-  spec.client_ips = ToVector(route.client_ips());
-  spec.priority = route.priority();
-  return spec;
-}
-
 exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   const v1::Route& route = resource.route();
   exchange::CompiledRoute compiled;
   compiled.name = resource.name();
-  compiled.plugin_order = ToVector(route.plugin_order());
+  compiled.plugin_order = {route.plugin_order().begin(), route.plugin_order().end()};
   if (route.has_timeout()) compiled.timeout_ns = ToNanos(route.timeout());
   if (route.has_idle_timeout()) compiled.idle_timeout_ns = ToNanos(route.idle_timeout());
   if (route.has_total_timeout()) compiled.total_timeout_ns = ToNanos(route.total_timeout());

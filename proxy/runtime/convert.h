@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "api/match/route_spec.h"
 #include "api/resource/problem.h"
 #include "proxy/exchange/config.h"
 #include "proxy/server/snapshot.h"
@@ -12,8 +11,6 @@
 #include "sluice/v1/resource.pb.h"
 
 namespace sluice::runtime {
-
-match::RouteSpec ToRouteSpec(const v1::Resource& route);
 
 // Name, timeouts and plugin order; chains and slots are the builder's.
 exchange::CompiledRoute ToCompiledRoute(const v1::Resource& route);

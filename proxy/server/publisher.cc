@@ -61,12 +61,15 @@ void Publisher::Publish(std::shared_ptr<const Snapshot> snapshot, std::vector<Cl
     Done done;
     std::vector<BindFault> faults;
   };
+  ++publishing_;
   auto pending = std::make_shared<Pending>(Pending{workers_.size(), std::move(done), faults_});
   for (size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->ApplyFromAnyThread(snapshot, steps, std::exchange(fresh_[i], {}),
                                     [this, pending] {
-                                      loop_.PostFromAnyThread([pending] {
-                                        if (--pending->left == 0) pending->done(pending->faults);
+                                      loop_.PostFromAnyThread([this, pending] {
+                                        if (--pending->left > 0) return;
+                                        --publishing_;
+                                        pending->done(pending->faults);
                                       });
                                     });
   }

@@ -35,6 +35,8 @@ class Publisher {
   using Done = std::function<void(const std::vector<BindFault>&)>;
   void Publish(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep> steps, Done done);
 
+  // Some worker has yet to serve the newest publication.
+  bool is_publishing() const { return publishing_ > 0; }
   // Of the newest publication.
   const std::vector<BindFault>& faults() const { return faults_; }
 
@@ -51,6 +53,7 @@ class Publisher {
   // Sockets that are still to be handed out, by worker.
   std::vector<std::vector<NewSocket>> fresh_;
   std::vector<BindFault> faults_;
+  size_t publishing_ = 0;
   event::Timer retry_timer_;
 };
 

@@ -1,0 +1,99 @@
+#include "proxy/main/build_thread.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace sluice::main {
+namespace {
+
+constexpr int kNice = 10;
+// How soon after a change what it replaced is looked at, and again while an exchange uses it.
+constexpr int64_t kReapNs = 100'000'000;
+
+std::vector<exchange::PinTable*> PinsOf(const std::vector<server::Worker*>& workers) {
+  std::vector<exchange::PinTable*> pins;
+  for (server::Worker* worker : workers) pins.push_back(&worker->pins());
+  return pins;
+}
+
+Applied FromFaults(const std::vector<server::BindFault>& faults) {
+  Applied applied{.ok = true};
+  for (const server::BindFault& fault : faults) {
+    applied.problems.push_back({.kind = "Listener",
+                                .name = fault.listener,
+                                .field = "address",
+                                .problem = fault.problem,
+                                .want = "an address that is free on this host"});
+  }
+  return applied;
+}
+
+}  // namespace
+
+BuildThread::BuildThread(const Clock& clock, runtime::PluginMaker maker,
+                         observe::MetricRegistry& metrics, std::vector<server::Worker*> workers,
+                         Hooks hooks)
+    : loop_(clock),
+      builder_(std::move(maker), metrics, PinsOf(workers)),
+      publisher_(loop_, workers,
+                 [this](const std::vector<server::BindFault>& faults) {
+                   hooks_.on_faults(FromFaults(faults));
+                 }),
+      hooks_(std::move(hooks)),
+      reap_timer_(loop_.timers(), &event::Timer::Call<BuildThread, &BuildThread::OnReapTimer>,
+                  this) {}
+
+BuildThread::~BuildThread() {
+  if (!thread_.joinable()) return;
+  loop_.StopFromAnyThread();
+  thread_.join();
+}
+
+absl::Status BuildThread::Start() {
+  if (absl::Status status = loop_.Init(); !status.ok()) return status;
+  thread_ = std::thread([this] {
+    // Of this thread alone, as Linux has it. Refused, it is only less polite.
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+    loop_.Run();
+  });
+  return absl::OkStatus();
+}
+
+void BuildThread::Apply(const runtime::Change& change, std::function<void(const Applied&)> done) {
+  runtime::Builder::Outcome outcome = builder_.Build(change);
+  if (!outcome.ok()) return done({.ok = false, .problems = std::move(outcome.problems)});
+  Publish(std::move(outcome.result), std::move(done));
+  std::set<std::string> names = builder_.WantedNames();
+  if (names == names_) return;
+  names_ = std::move(names);
+  hooks_.on_names(names_);
+}
+
+void BuildThread::Resolve(const std::string& host, std::vector<net::IpAddress> addresses) {
+  runtime::Builder::Result result = builder_.Resolve(host, std::move(addresses));
+  if (!result.steps.empty()) Publish(std::move(result), [](const Applied&) {});
+}
+
+void BuildThread::Publish(runtime::Builder::Result result,
+                          std::function<void(const Applied&)> done) {
+  publisher_.Publish(std::move(result.snapshot), std::move(result.steps),
+                     [this, done = std::move(done)](const std::vector<server::BindFault>& faults) {
+                       done(FromFaults(faults));
+                       ReapLater();
+                     });
+}
+
+void BuildThread::ReapLater() {
+  if (!reap_timer_.is_set()) reap_timer_.SetAt(loop_.now_ns() + kReapNs);
+}
+
+void BuildThread::OnReapTimer() {
+  if (publisher_.is_publishing()) return ReapLater();
+  const bool has_steps = builder_.Reap();
+  if (has_steps) Publish(builder_.PendingSteps(), [](const Applied&) {});
+  if (builder_.has_retired()) ReapLater();
+}
+
+}  // namespace sluice::main
