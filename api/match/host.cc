@@ -2,11 +2,15 @@
 
 #include <arpa/inet.h>
 
+#include <cstdint>
+#include <cstring>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "api/match/hash.h"
 
 namespace sluice::match {
 namespace {
@@ -31,6 +35,32 @@ bool IsBracketedIpv6(absl::string_view text) {
   if (text.size() < 4 || text.front() != '[' || text.back() != ']') return false;
   in6_addr address;
   return inet_pton(AF_INET6, std::string(text.substr(1, text.size() - 2)).c_str(), &address) == 1;
+}
+
+// Eight letters at a time: in each byte the high bit of `at_least_a` says that it is at least "A",
+// that of `above_z` that it is above "Z".
+uint64_t LowerWord(uint64_t word) {
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  const uint64_t low_bits = word & kOnes * 0x7F;
+  const uint64_t at_least_a = low_bits + kOnes * (0x80 - 'A');
+  const uint64_t above_z = low_bits + kOnes * (0x7F - 'Z');
+  const uint64_t is_upper = (at_least_a ^ above_z) & ~word & kOnes * 0x80;
+  return word | is_upper >> 2;
+}
+
+void CopyLower(absl::string_view text, char* out) {
+  const auto word_at = [&](size_t at) {
+    const uint64_t word = LowerWord(LoadWord(text.data() + at));
+    std::memcpy(out + at, &word, sizeof word);
+  };
+  if (text.size() >= 8) {
+    for (size_t at = 0; at + 8 < text.size(); at += 8) word_at(at);
+    word_at(text.size() - 8);  // Overlaps the one before: lower case stays.
+    return;
+  }
+  for (size_t i = 0; i < text.size(); ++i) {
+    out[i] = absl::ascii_tolower(static_cast<unsigned char>(text[i]));
+  }
 }
 
 Flaw NotAHost(absl::string_view text) {
@@ -58,10 +88,7 @@ absl::string_view HostKey(absl::string_view host, char* buffer) {
   host = host.substr(0, host.find(':', bracket));
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
   if (host.size() > kMaxHostSize) return absl::string_view();
-  for (size_t i = 0; i < host.size(); ++i) {
-    const char c = host[i];
-    buffer[i] = static_cast<char>(c | (c >= 'A' && c <= 'Z' ? 0x20 : 0));
-  }
+  CopyLower(host, buffer);
   return absl::string_view(buffer, host.size());
 }
 

@@ -49,28 +49,51 @@ bool IsLiteral(char c) {
          c == '_' || c == '/' || c == '~' || c == '%';
 }
 
+// True if the pattern has nothing that the scan of RequiredSuffix() does not understand: flags
+// (they could turn on folding), quoting, named classes.
+bool IsSimple(absl::string_view pattern) {
+  if (absl::StrContains(pattern, "\\Q") || absl::StrContains(pattern, "[:")) return false;
+  size_t at = pattern.find("(?");
+  for (; at != absl::string_view::npos; at = pattern.find("(?", at + 2)) {
+    const absl::string_view group = pattern.substr(at);
+    if (!absl::StartsWith(group, "(?:") && !absl::StartsWith(group, "(?P<")) return false;
+  }
+  return true;
+}
+
+// The end of a class that begins at `at`: behind its "]", which is literal in the first place.
+size_t ClassEnd(absl::string_view pattern, size_t at) {
+  ++at;
+  if (at < pattern.size() && pattern[at] == '^') ++at;
+  if (at < pattern.size() && pattern[at] == ']') ++at;
+  while (at < pattern.size() && pattern[at] != ']') at += pattern[at] == '\\' ? 2 : 1;
+  return at + 1;
+}
+
 // The plain characters at the end of the pattern, if it is certain that they stand for themselves
 // and in every alternative.
 std::string RequiredSuffix(absl::string_view pattern) {
-  if (absl::StrContains(pattern, '|') || absl::StrContains(pattern, "(?i") ||
-      absl::StrContains(pattern, "\\Q")) {
-    return "";
+  if (!IsSimple(pattern)) return "";
+  size_t begin = 0;        // Of the plain characters that end where the scan is.
+  bool is_escape = false;  // They may belong to an escape ("\x41"): none reaches past a "/".
+  int depth = 0;
+  for (size_t i = 0; i < pattern.size();) {
+    const char c = pattern[i];
+    if (c == '|' && depth == 0) return "";
+    if (IsLiteral(c)) {
+      if (is_escape && c == '/') {
+        begin = i;
+        is_escape = false;
+      }
+      ++i;
+      continue;
+    }
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    is_escape = c == '\\';
+    i = is_escape ? i + 2 : c == '[' ? ClassEnd(pattern, i) : i + 1;
+    begin = i;
   }
-  // Other flag groups could turn on folding too: "(?si)".
-  for (size_t at = pattern.find("(?"); at != absl::string_view::npos;
-       at = pattern.find("(?", at + 2)) {
-    const absl::string_view group = pattern.substr(at);
-    if (!absl::StartsWith(group, "(?:") && !absl::StartsWith(group, "(?P<")) return "";
-  }
-  size_t begin = pattern.size();
-  while (begin > 0 && IsLiteral(pattern[begin - 1])) --begin;
-  absl::string_view run = pattern.substr(begin);
-  if (begin > 0 && pattern[begin - 1] == '\\') {
-    // "\x41b", "\pLb": no escape reaches past a "/".
-    const size_t slash = run.find('/');
-    run = slash == absl::string_view::npos ? absl::string_view() : run.substr(slash);
-  }
-  return std::string(run);
+  return is_escape || begin > pattern.size() ? "" : std::string(pattern.substr(begin));
 }
 
 }  // namespace
@@ -92,6 +115,10 @@ absl::StatusOr<std::unique_ptr<const Regex>> Regex::Compile(absl::string_view pa
   const RE2 alone(Piece(pattern), options);
   if (!alone.ok()) return absl::InvalidArgumentError(alone.error());
   auto expression = std::make_unique<RE2>(absl::StrCat("\\A(", pattern, ")\\z"), options);
+  if (!expression->ok()) {
+    // "\Q" without "\E" quotes our parenthesis, too.
+    expression = std::make_unique<RE2>(absl::StrCat("\\A(", pattern, "\\E)\\z"), options);
+  }
   if (!expression->ok()) return absl::InvalidArgumentError(expression->error());
   std::unique_ptr<Regex> regex(new Regex(std::move(expression)));
   regex->prefix_ = RequiredPrefix(*regex->expression_);

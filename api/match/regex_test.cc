@@ -32,6 +32,11 @@ TEST(RegexTest, AnAlternativeIsOneOfTheWhole) {
 
 TEST(RegexTest, ParenthesesMustBalanceByThemselves) { EXPECT_FALSE(Regex::Compile("a)(b").ok()); }
 
+TEST(RegexTest, AQuotationEndsWithTheExpression) {
+  EXPECT_TRUE(Compiled("/a\\Q.b")->Matches("/a.b"));
+  EXPECT_FALSE(Compiled("/a\\Q.b")->Matches("/a.b)"));
+}
+
 TEST(RegexTest, AnExpressionThatIsTooLargeIsRefused) {
   EXPECT_FALSE(Regex::Compile("((a{1,100}){1,100}){1,100}").ok());
 }
@@ -67,13 +72,18 @@ TEST(RegexTest, WhatEveryMatchBeginsWithIsKnown) {
 
 TEST(RegexTest, WhatEveryMatchEndsWithIsKnown) {
   EXPECT_EQ(Compiled("/v[0-9]+/orders-7")->suffix(), "/orders-7");
-  EXPECT_EQ(Compiled("/a/(b|c)")->suffix(), "");
-  EXPECT_EQ(Compiled("/a|/b")->suffix(), "");
-  EXPECT_EQ(Compiled("/x\\d")->suffix(), "");
-  EXPECT_EQ(Compiled("/x\\x41b")->suffix(), "");
+  EXPECT_EQ(Compiled("/(a|b)/c")->suffix(), "/c");
+  EXPECT_EQ(Compiled("/a.b?c")->suffix(), "c");
+  EXPECT_EQ(Compiled("/[])|(]/c")->suffix(), "/c");
   EXPECT_EQ(Compiled("/x\\pLb/c")->suffix(), "/c");
-  EXPECT_EQ(Compiled("/(?i)x")->suffix(), "");
-  EXPECT_EQ(Compiled("/(?si)x")->suffix(), "");
+}
+
+TEST(RegexTest, NoEndIsClaimedThatIsNotCertain) {
+  for (const char* pattern :
+       {"/a/(b|c)", "/a|/b", "/(a|b)|/b", "/x\\d", "/x\\x41b", "/(?i)x", "/(?si)x", "/ab?",
+        "/\\Qa|b", "/[[:alpha:])]|x", "/a$", "/\\|", "/a|[)]b"}) {
+    EXPECT_EQ(Compiled(pattern)->suffix(), "") << pattern;
+  }
 }
 
 }  // namespace

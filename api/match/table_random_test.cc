@@ -128,7 +128,8 @@ void CheckOne(const Version& version, const TestRequest& request) {
   MatchResult result;
   const bool is_found = version.table.Match(request.View(), &result);
   const std::string name = is_found ? std::string(result.spec->name()) : "";
-  ASSERT_EQ(name, version.reference.Match(request)) << Describe(version.reference, request);
+  ASSERT_EQ(name, version.reference.Match(request).value_or(""))
+      << Describe(version.reference, request);
   const Explanation explanation = Explain(version.table, request.View());
   ASSERT_EQ(explanation.winner != nullptr, is_found);
   if (is_found) {

@@ -228,14 +228,15 @@ std::optional<Rank> RankOf(const RouteSpec& route, const TestRequest& request) {
 
 }  // namespace
 
-std::string ReferenceMatcher::Match(const TestRequest& request) const {
+std::optional<std::string> ReferenceMatcher::Match(const TestRequest& request) const {
   std::optional<Rank> best;
   for (const auto& [name, route] : routes) {
     if (!HasMethod(route, request.method)) continue;
     const auto rank = RankOf(route, request);
     if (rank.has_value() && (!best.has_value() || *rank < *best)) best = rank;
   }
-  return best.has_value() ? std::get<5>(*best) : "";
+  if (!best.has_value()) return std::nullopt;
+  return std::get<5>(*best);
 }
 
 std::set<std::string> ReferenceMatcher::AllowedMethods(const TestRequest& request) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,8 +18,8 @@ class ReferenceMatcher {
   // Routes by name, each one that Compile() accepts.
   std::map<std::string, RouteSpec> routes;
 
-  // The name of the route that serves the request; empty if there is none.
-  std::string Match(const TestRequest& request) const;
+  // The name of the route that serves the request.
+  std::optional<std::string> Match(const TestRequest& request) const;
 
   // The methods with which some route would match.
   std::set<std::string> AllowedMethods(const TestRequest& request) const;
