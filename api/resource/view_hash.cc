@@ -125,6 +125,18 @@ void ViewHash::Remove(absl::string_view object_key) {
   dirty_.set(index);
 }
 
+std::optional<std::string> ViewHash::Find(absl::string_view object_key) const {
+  const Id id = IdOf(object_key);
+  const size_t index = BucketOf(id);
+  const std::shared_ptr<Group>& group = groups_[index / kFanOut];
+  if (group == nullptr || group->buckets[index % kFanOut] == nullptr) return std::nullopt;
+  Bucket& bucket = *group->buckets[index % kFanOut];
+  const auto position = bucket.Position(id);
+  if (position == bucket.entries.end() || position->id != id) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(position->digest.data()),
+                     position->digest.size());
+}
+
 void ViewHash::RehashGroup(size_t index) {
   Group& group = OwnedGroup(index);
   bool is_empty = true;

@@ -5,6 +5,7 @@
 #include <bitset>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -41,6 +42,9 @@ class ViewHash {
 
   // Does nothing if the object is not there.
   void Remove(absl::string_view object_key);
+
+  // The digest of the object; nothing if it is not there.
+  std::optional<std::string> Find(absl::string_view object_key) const;
 
   // 32 raw bytes. Rehashes the buckets that were touched since the last call.
   std::string Hash();

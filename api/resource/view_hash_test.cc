@@ -97,5 +97,14 @@ TEST(ViewHashTest, ACopyDoesNotFollowItsOriginal) {
   EXPECT_EQ(clean_copy.size(), 2000u);
 }
 
+TEST(ViewHashTest, FindsTheDigestOfWhatItHolds) {
+  ViewHash hash;
+  hash.Upsert("Route/a", Sha256("1"));
+  EXPECT_EQ(hash.Find("Route/a"), Sha256("1"));
+  EXPECT_EQ(hash.Find("Route/b"), std::nullopt);
+  hash.Remove("Route/a");
+  EXPECT_EQ(hash.Find("Route/a"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace sluice::resource

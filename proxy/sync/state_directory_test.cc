@@ -1,0 +1,51 @@
+#include "proxy/sync/state_directory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "proxy/sync/testing/views.h"
+
+namespace sluice::sync {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(StateDirectoryTest, IsMadeWhereItIsMissing) {
+  const TestDirectory base;
+  EXPECT_TRUE(StateDirectory::Open(base.path() + "/a/b").ok());
+  EXPECT_EQ(access((base.path() + "/a/b/lock").c_str(), F_OK), 0);
+}
+
+TEST(StateDirectoryTest, ASecondUserIsToldWhoHasIt) {
+  const TestDirectory base;
+  auto first = StateDirectory::Open(base.path());
+  ASSERT_TRUE(first.ok());
+  const absl::Status second = StateDirectory::Open(base.path()).status();
+  EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.message()),
+              HasSubstr(": in use by pid " + std::to_string(getpid())));
+  first->reset();
+  EXPECT_TRUE(StateDirectory::Open(base.path()).ok());
+}
+
+TEST(StateDirectoryTest, APathThatIsNoDirectoryIsNamed) {
+  const TestDirectory base;
+  base.Write("file", "x");
+  const absl::Status status = StateDirectory::Open(base.path() + "/file").status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr(base.path() + "/file"));
+}
+
+TEST(StateDirectoryTest, RoomIsJudgedByTheFileSystem) {
+  const TestDirectory base;
+  auto state = StateDirectory::Open(base.path());
+  ASSERT_TRUE(state.ok());
+  EXPECT_TRUE((*state)->HasRoomFor(1));
+  EXPECT_FALSE((*state)->HasRoomFor(uint64_t{1} << 60));
+}
+
+}  // namespace
+}  // namespace sluice::sync
