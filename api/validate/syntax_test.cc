@@ -130,6 +130,16 @@ TEST(PathTemplateTest, CapturesStandInBraces) {
                   TemplatePart{Variable::kText, "/x/"}, TemplatePart{Variable::kCapture, "1"}));
 }
 
+TEST(PathTemplateTest, RefusesSegmentsThatLeadElsewhere) {
+  for (const char* text :
+       {"/..", "/a/../{b}", "/.", "/a/./b", "/%2e%2E/a", "/%zz", "/a%2", "/..;x", "/a%00b"}) {
+    EXPECT_TRUE(ParsePathTemplate(text, nullptr).has_value()) << text;
+  }
+  for (const char* text : {"/", "//a/", "/.{b}", "/{a}.", "/..a", "/a%2Fb", "/%41"}) {
+    EXPECT_EQ(ParsePathTemplate(text, nullptr), std::nullopt) << text;
+  }
+}
+
 TEST(PathTemplateTest, RefusesWhatIsNoPath) {
   for (const char* text : {"", "a", "{a}", "/a b", "/a?b", "/a#b", "/a\\b", "/{", "/}", "/{}",
                            "/{a", "/{a b}", "/{a{b}}", "/ä", "/\x7F"}) {

@@ -6,7 +6,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "api/match/normalise.h"
 #include "api/resource/problem.h"
 #include "api/validate/syntax.h"
 #include "base/nearest.h"
@@ -70,6 +72,29 @@ bool IsNameFor(Variable variable, absl::string_view name) {
     default:
       return !CheckParameterName(name).has_value();
   }
+}
+
+// What no capture could mend: "." and "..", which would lead to another path, and "%" that begins
+// no escape. A capture stands for something in its segment, here "x".
+std::optional<Flaw> CheckSegments(absl::string_view text) {
+  std::string sample;
+  for (absl::string_view piece : absl::StrSplit(text, '{')) {
+    const size_t close = piece.find('}');
+    if (close != absl::string_view::npos) {
+      sample.push_back('x');
+      piece.remove_prefix(close + 1);
+    }
+    absl::StrAppend(&sample, piece);
+  }
+  for (absl::string_view segment : absl::StrSplit(sample, '/', absl::SkipEmpty())) {
+    std::string alone = absl::StrCat("/", segment);
+    const match::NormalisedPath normal =
+        match::Normalise(alone, match::EscapedSlashes::kKeep, alone.data());
+    if (normal.ok() && normal.path != "/") continue;
+    return Flaw{absl::StrCat("has a segment that no path may have, got ", Quoted(text)),
+                "no \".\" or \"..\", and two hexadecimal digits behind each %"};
+  }
+  return std::nullopt;
 }
 
 Flaw NoSuchVariable(absl::string_view name) {
@@ -158,7 +183,7 @@ std::optional<Flaw> ParsePathTemplate(absl::string_view text, std::vector<Templa
     parts.Add(Variable::kCapture, name);
     text.remove_prefix(close + 1);
   }
-  return std::nullopt;
+  return CheckSegments(all);
 }
 
 }  // namespace sluice::validate

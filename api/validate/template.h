@@ -51,7 +51,7 @@ std::optional<Flaw> ParseTemplate(absl::string_view text, bool is_response,
                                   std::vector<TemplatePart>* parts);
 
 // "/v2/{id}/{1}": captures of the route's path by name, or of its expression by number. Begins with
-// "/" and has no query.
+// "/", has no query and no segment "." or "..".
 std::optional<Flaw> ParsePathTemplate(absl::string_view text, std::vector<TemplatePart>* parts);
 
 }  // namespace sluice::validate

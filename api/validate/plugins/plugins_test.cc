@@ -198,7 +198,8 @@ TEST(RequestIdTest, Bounds) {
                "header: not a header name, got \"x y\"; want letters, digits "
                "and hyphens, such as x-team"},
               {"{header: Connection}",
-               "header: belongs to framing or to the connection; want another header"}});
+               "header: belongs to framing or to the connection; want another header"},
+              {"{header: Host}", "header: names the host of the request; want another header"}});
 }
 
 TEST(RespondTest, Bounds) {
