@@ -1,6 +1,8 @@
 // What a plugin's message says about the plugin (option sluice.v1.plugin), brought to its instance.
 #pragma once
 
+#include <string>
+
 #include "proxy/plugins/chain.h"
 
 namespace google::protobuf {
@@ -8,6 +10,9 @@ class Descriptor;
 }  // namespace google::protobuf
 
 namespace sluice::plugins {
+
+// The name that `message`, a plugin's configuration, declares: the key under `plugins:`.
+std::string NameOf(const google::protobuf::Descriptor& message);
 
 // `instance` with the name, phase and place that `message`, its configuration's type, declares.
 Element MakeElement(const google::protobuf::Descriptor& message, Instance instance);

@@ -131,8 +131,7 @@ absl::StatusOr<Instance> MakeLimitCount(const v1::LimitCount& config,
   if (config.count() == 0) return FieldError("count", "is 0, and would admit nothing");
   const int64_t seconds = config.window().seconds();
   if (seconds < 1 || seconds > 86400 || config.window().nanos() != 0) {
-    return FieldError("window", absl::StrCat("is not 1s to 24h in whole seconds, got ", seconds,
-                                             ".", config.window().nanos(), "s"));
+    return FieldError("window", "is not 1s to 24h in whole seconds");
   }
   settings.limit.count = config.count();
   settings.limit.window_seconds = static_cast<uint32_t>(seconds);

@@ -33,7 +33,8 @@ absl::StatusOr<Instance> MakeRespond(const v1::Respond& config) {
     const http::HeaderId id = http::LookupHeader(name);
     if (!http::IsToken(name)) return FieldError(field, "is no header name");
     if (!http::IsHeaderValue(value)) return FieldError(field, "is no header value");
-    if (http::IsWrittenByCodec(id)) {
+    // In a response Host is a header like others.
+    if (http::IsWrittenByCodec(id) && id != http::HeaderId::kHost) {
       return FieldError(field, "belongs to framing or to the connection");
     }
     if (id == http::HeaderId::kContentType) {

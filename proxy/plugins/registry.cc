@@ -1,0 +1,88 @@
+#include "proxy/plugins/registry.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/any.pb.h"
+#include "proxy/plugins/consumer_restriction/plugin.h"
+#include "proxy/plugins/headers/plugin.h"
+#include "proxy/plugins/ip_restriction/plugin.h"
+#include "proxy/plugins/key_auth/plugin.h"
+#include "proxy/plugins/limit_count/plugin.h"
+#include "proxy/plugins/plugin_info.h"
+#include "proxy/plugins/redirect/plugin.h"
+#include "proxy/plugins/request_id/plugin.h"
+#include "proxy/plugins/respond/plugin.h"
+#include "proxy/plugins/rewrite/plugin.h"
+#include "sluice/plugins/v1/consumer_restriction.pb.h"
+#include "sluice/plugins/v1/headers.pb.h"
+#include "sluice/plugins/v1/ip_restriction.pb.h"
+#include "sluice/plugins/v1/key_auth.pb.h"
+#include "sluice/plugins/v1/limit_count.pb.h"
+#include "sluice/plugins/v1/redirect.pb.h"
+#include "sluice/plugins/v1/request_id.pb.h"
+#include "sluice/plugins/v1/respond.pb.h"
+#include "sluice/plugins/v1/rewrite.pb.h"
+
+namespace sluice::plugins {
+
+// One line a plugin: its factory, or a lambda that adds what it needs besides its configuration
+// (and, where it wants to know, the resource that declares it).
+Registry::Registry(CounterTable& counters) {
+  Add(&MakeConsumerRestriction);
+  Add(&MakeHeaders);
+  Add(&MakeIpRestriction);
+  Add(&MakeKeyAuth);
+  Add([&counters](const v1::LimitCount& config, const Declaration& declaration) {
+    return MakeLimitCount(config, declaration, counters);
+  });
+  Add(&MakeRedirect);
+  Add(&MakeRequestId);
+  Add(&MakeRespond);
+  Add(&MakeRewrite);
+}
+
+template <typename Factory>
+void Registry::Add(Factory factory) {
+  using Config = ConfigOf<Factory>;
+  const std::string name = NameOf(*Config::descriptor());
+  makers_[name] = [name, factory](const google::protobuf::Any& any,
+                                  const Declaration& declaration) -> absl::StatusOr<Element> {
+    Config config;
+    if (!any.UnpackTo(&config)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("plugins.", name, ": is no ", Config::descriptor()->full_name(), ", got ",
+                       any.value().size(), " bytes of \"", any.type_url(), "\""));
+    }
+    absl::StatusOr<Instance> instance;
+    if constexpr (std::is_invocable_v<Factory, const Config&, const Declaration&>) {
+      instance = factory(config, declaration);
+    } else {
+      instance = factory(config);
+    }
+    if (instance.ok()) return MakeElement(*Config::descriptor(), *std::move(instance));
+    return absl::InvalidArgumentError(
+        absl::StrCat("plugins.", name, ".", instance.status().message()));
+  };
+}
+
+absl::StatusOr<Element> Registry::Make(absl::string_view name, const google::protobuf::Any& config,
+                                       const Declaration& declaration) const {
+  const auto found = makers_.find(name);
+  if (found == makers_.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("plugins.", name, ": is no plugin of this build"));
+  }
+  return found->second(config, declaration);
+}
+
+std::vector<std::string> Registry::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, maker] : makers_) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace sluice::plugins
