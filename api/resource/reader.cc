@@ -92,9 +92,10 @@ const Node* FindKey(const Node& map, absl::string_view key) {
 // The way to a field or element, while it is read; its line is kept for later problems.
 class Reader::Step {
  public:
-  Step(Reader& reader, const Node& item) : reader_(reader), size_(reader.path_.size()) {
-    absl::StrAppend(&reader.path_, size_ == 0 ? "" : ".", item.key);
-    reader.lines_.push_back({reader.path_, item.key_line});
+  Step(Reader& reader, absl::string_view key, uint32_t line)
+      : reader_(reader), size_(reader.path_.size()) {
+    absl::StrAppend(&reader.path_, size_ == 0 ? "" : ".", key);
+    reader.lines_.push_back({reader.path_, line});
   }
   Step(Reader& reader, const Node& element, size_t index)
       : reader_(reader), size_(reader.path_.size()) {
@@ -194,7 +195,7 @@ void Reader::Read(Node&& node) {
 }
 
 bool Reader::ReadKind(const Node& node, v1::Resource& resource) {
-  const Step step(*this, node);
+  const Step step(*this, node.key, node.key_line);
   if (!IsUsable(node)) return false;
   std::string text;
   if (std::optional<Refusal> refusal = ReadString(node, syntax_, text)) {
@@ -221,25 +222,34 @@ void Reader::ReadMembers(const Node& map, std::initializer_list<Message*> messag
   SeenKeys seen(map);
   for (size_t i = 0; i < map.items.size(); ++i) {
     const Node& item = map.items[i];
-    const Step step(*this, item);
-    if (const Node* first = seen.Before(i)) {
-      Refuse(item.key_line, absl::StrCat("given twice, first on line ", first->key_line), "");
-      continue;
-    }
-    if (is_resource && item.key == "kind") continue;
+    if (IsDuplicate(item, seen.Before(i)) || (is_resource && item.key == "kind")) continue;
     auto [field, message] = FindField(messages, item.key);
-    if (field == nullptr && item.flaw == Node::Flaw::kKey) {
-      IsUsable(item);
-      continue;
-    }
     if (field == nullptr) {
-      const std::string nearest = NearestField(messages, item.key);
-      UnknownKey(item, "field", nearest);
-      if (nearest.empty() || FindKey(map, nearest) != nullptr) continue;
-      std::tie(field, message) = FindField(messages, nearest);
+      const std::string meant = UnknownField(item, NearestField(messages, item.key));
+      if (meant.empty() || FindKey(map, meant) != nullptr) continue;
+      std::tie(field, message) = FindField(messages, meant);
     }
+    const Step step(*this, field->name(), item.key_line);
     ReadField(item, *field, *message);
   }
+}
+
+// Says that there is no such field; the name of the one that was probably meant, or nothing.
+std::string Reader::UnknownField(const Node& item, std::string nearest) {
+  const Step step(*this, item.key, item.key_line);
+  if (item.flaw == Node::Flaw::kKey) {
+    IsUsable(item);
+    return "";
+  }
+  UnknownKey(item, "field", nearest);
+  return nearest;
+}
+
+bool Reader::IsDuplicate(const Node& item, const Node* first) {
+  if (first == nullptr) return false;
+  const Step step(*this, item.key, item.key_line);
+  Refuse(item.key_line, absl::StrCat("given twice, first on line ", first->key_line), "");
+  return true;
 }
 
 void Reader::ReadField(const Node& node, const Field& field, Message& message) {
@@ -269,6 +279,12 @@ void Reader::ReadList(const Node& node, const Field& field, Message& message) {
   for (size_t i = 0; i < node.items.size(); ++i) {
     const Step step(*this, node.items[i], i);
     if (IsUsable(node.items[i])) ReadValue(node.items[i], field, message);
+    // What could not be read keeps its place, or later problems would say the wrong index.
+    const Reflection& reflection = *message.GetReflection();
+    const bool is_missing = reflection.FieldSize(message, &field) <= static_cast<int>(i);
+    if (is_missing && field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      reflection.AddString(&message, &field, "");
+    }
   }
 }
 
@@ -278,31 +294,35 @@ void Reader::ReadMap(const Node& node, const Field& field, Message& message) {
   SeenKeys seen(node);
   for (size_t i = 0; i < node.items.size(); ++i) {
     const Node& item = node.items[i];
-    const Step step(*this, item);
-    if (const Node* first = seen.Before(i)) {
-      Refuse(item.key_line, absl::StrCat("given twice, first on line ", first->key_line), "");
-    } else if (!IsUsable(item)) {
-      continue;
-    } else if (IsPlugins(field)) {
+    if (IsDuplicate(item, seen.Before(i))) continue;
+    if (IsPlugins(field)) {
       ReadPlugin(item, field, message);
-    } else {
-      Message& entry = *reflection.AddMessage(&message, &field);
-      entry.GetReflection()->SetString(&entry, field.message_type()->map_key(), item.key);
-      ReadValue(item, *field.message_type()->map_value(), entry);
+      continue;
     }
+    const Step step(*this, item.key, item.key_line);
+    if (!IsUsable(item)) continue;
+    Message& entry = *reflection.AddMessage(&message, &field);
+    entry.GetReflection()->SetString(&entry, field.message_type()->map_key(), item.key);
+    ReadValue(item, *field.message_type()->map_value(), entry);
   }
 }
 
+// The plugin of that name, or, with a problem, the one that was probably meant; or null.
+const validate::Plugin* Reader::FindPlugin(const Node& node) {
+  if (const validate::Plugin* plugin = validate::FindPlugin(node.key)) return plugin;
+  std::vector<absl::string_view> known;
+  for (const validate::Plugin& plugin : validate::Plugins()) known.push_back(plugin.name);
+  const absl::string_view nearest = Nearest(node.key, known);
+  const Step step(*this, node.key, node.key_line);
+  UnknownKey(node, "plugin", nearest);
+  return validate::FindPlugin(nearest);
+}
+
 void Reader::ReadPlugin(const Node& node, const Field& field, Message& message) {
-  const validate::Plugin* plugin = validate::FindPlugin(node.key);
-  if (plugin == nullptr) {
-    std::vector<absl::string_view> known;
-    for (const validate::Plugin& one : validate::Plugins()) known.push_back(one.name);
-    const absl::string_view nearest = Nearest(node.key, known);
-    UnknownKey(node, "plugin", nearest);
-    if (nearest.empty()) return;
-    plugin = validate::FindPlugin(nearest);
-  }
+  const validate::Plugin* plugin = FindPlugin(node);
+  if (plugin == nullptr) return;
+  const Step step(*this, plugin->name, node.key_line);
+  if (!IsUsable(node)) return;
   Any any;
   if (ReadDisabled(node)) {
     Pack(plugins::v1::Disabled(), any);
@@ -329,7 +349,7 @@ void Reader::ReadConfig(const Node& node, Message& config) {
 bool Reader::ReadDisabled(const Node& node) {
   const Node* disabled = FindKey(node, "disabled");
   if (node.type != Node::Type::kMap || disabled == nullptr) return false;
-  const Step step(*this, *disabled);
+  const Step step(*this, disabled->key, disabled->key_line);
   if (disabled->type != Node::Type::kPlain || disabled->text != "true") {
     Refuse(disabled->line, absl::StrCat("only true has a meaning, got ", Describe(*disabled)),
            "true, or the field left out");

@@ -12,9 +12,9 @@
 #include "api/resource/source.h"
 #include "api/resource/tree.h"
 
-namespace google::protobuf {
-class Any;
-}  // namespace google::protobuf
+namespace sluice::validate {
+struct Plugin;
+}  // namespace sluice::validate
 
 namespace sluice::resource {
 
@@ -42,9 +42,12 @@ class Reader {
 
   // The members of a map, each into the field of that name of one of the messages.
   void ReadMembers(const Node& map, std::initializer_list<Message*> messages);
+  std::string UnknownField(const Node& item, std::string nearest);
+  bool IsDuplicate(const Node& item, const Node* first);
   void ReadField(const Node& node, const Field& field, Message& message);
   void ReadList(const Node& node, const Field& field, Message& message);
   void ReadMap(const Node& node, const Field& field, Message& message);
+  const validate::Plugin* FindPlugin(const Node& node);
   void ReadPlugin(const Node& node, const Field& field, Message& message);
   void ReadConfig(const Node& node, Message& config);
   bool ReadDisabled(const Node& node);

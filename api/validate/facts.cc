@@ -1,0 +1,121 @@
+#include "api/validate/facts.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "api/match/compiled_spec.h"
+#include "api/match/match_keys.h"
+#include "api/resource/credentials.h"
+#include "api/resource/digest.h"
+#include "api/validate/plugins/registry.h"
+#include "api/validate/resource.h"
+#include "google/protobuf/any.pb.h"
+#include "sluice/v1/resource.pb.h"
+
+namespace sluice::validate {
+namespace {
+
+using resource::Key;
+
+template <typename Repeated>
+Names SortedNames(const Repeated& names) {
+  Names sorted(names.begin(), names.end());
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+template <typename PluginMap>
+Answering AnsweringOf(const PluginMap& plugins) {
+  Answering answering;
+  uint32_t bit = 1;
+  for (const Plugin& plugin : Plugins()) {
+    if (!plugin.answers) continue;
+    const auto found = plugins.find(plugin.name);
+    if (found != plugins.end()) {
+      (IsDisabled(found->second) ? answering.removed : answering.given) |= bit;
+    }
+    bit <<= 1;
+  }
+  return answering;
+}
+
+MatchId IdOf(const std::string& match_key) {
+  const std::string sum = resource::Sha256(match_key);
+  MatchId id;
+  std::memcpy(id.data(), sum.data(), id.size());
+  return id;
+}
+
+void AddRoute(const v1::Resource& resource, DetailedFacts& detailed) {
+  const v1::Route& route = resource.route();
+  auto facts = std::make_unique<RouteFacts>();
+  // A route that cannot be compiled matches nothing; CheckResource says why.
+  if (const auto spec = match::Compile(RouteSpecOf(resource)); spec.ok()) {
+    detailed.match_keys = match::MatchKeys(**spec);
+    for (const std::string& key : detailed.match_keys) facts->match_ids.push_back(IdOf(key));
+  }
+  facts->listeners = SortedNames(route.listeners());
+  facts->groups = SortedNames(route.groups());
+  facts->has_target = !route.upstream().empty() || !route.service().empty();
+  facts->answering = AnsweringOf(route.plugins());
+  facts->plugin_sets.assign(route.plugin_sets().begin(), route.plugin_sets().end());
+  detailed.facts.route = std::move(facts);
+}
+
+void AddListener(const v1::Listener& listener, DetailedFacts& detailed) {
+  std::optional<HostPort> address = ParseHostPort(listener.address());
+  if (!address.has_value()) return;
+  auto facts = std::make_unique<ListenerFacts>();
+  facts->address = *std::move(address);
+  facts->groups = SortedNames(listener.groups());
+  detailed.facts.listener = std::move(facts);
+}
+
+void AddConsumer(const v1::Consumer& consumer, DetailedFacts& detailed) {
+  const auto& keys = consumer.credentials().key_auth();
+  for (int i = 0; i < keys.size(); ++i) {
+    const std::string& key = keys[i].key();
+    if (key.empty()) continue;
+    absl::string_view digits = key;
+    detailed.facts.credentials.push_back(resource::IsHashedCredential(key) &&
+                                                 absl::ConsumePrefix(&digits, "sha256:")
+                                             ? *resource::FromHex(digits)
+                                             : resource::Sha256(key));
+    detailed.credential_fields.push_back(absl::StrCat("credentials.key_auth[", i, "].key"));
+  }
+}
+
+}  // namespace
+
+bool Overlap(const Names& a, const Names& b) {
+  if (a.empty() || b.empty()) return true;
+  for (auto first = a.begin(), second = b.begin(); first != a.end() && second != b.end();) {
+    if (*first == *second) return true;
+    *first < *second ? ++first : ++second;
+  }
+  return false;
+}
+
+DetailedFacts FactsOf(const v1::Resource& resource) {
+  DetailedFacts detailed;
+  detailed.references = resource::References(resource);
+  std::vector<Key>& targets = detailed.facts.targets;
+  for (const resource::Reference& reference : detailed.references) {
+    targets.push_back(reference.target);
+  }
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  targets.shrink_to_fit();
+  if (resource.has_route()) AddRoute(resource, detailed);
+  if (resource.has_listener()) AddListener(resource.listener(), detailed);
+  if (resource.has_consumer()) AddConsumer(resource.consumer(), detailed);
+  if (resource.has_plugin_set()) {
+    detailed.facts.answering = AnsweringOf(resource.plugin_set().plugins());
+  }
+  return detailed;
+}
+
+}  // namespace sluice::validate

@@ -1,0 +1,65 @@
+// What the whole-configuration checks need to know about one resource. Only index.cc uses it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/resource/key.h"
+#include "api/resource/references.h"
+#include "api/validate/syntax.h"
+
+namespace sluice::validate {
+
+// The first 16 bytes of the SHA-256 of one of match::MatchKeys(): the keys themselves would be most
+// of the index.
+using MatchId = std::array<uint8_t, 16>;
+
+// The plugins that answer requests by themselves (option `answers`), a bit each: those that a
+// resource configures and those that it removes.
+struct Answering {
+  uint32_t given = 0;
+  uint32_t removed = 0;
+};
+
+// A set of names; none means all. Sorted.
+using Names = std::vector<std::string>;
+
+// Whether something is in both sets.
+bool Overlap(const Names& a, const Names& b);
+
+struct RouteFacts {
+  std::vector<MatchId> match_ids;
+  Names listeners;
+  Names groups;
+  bool has_target = false;               // An upstream or a service.
+  Answering answering;                   // By its own plugins.
+  std::vector<std::string> plugin_sets;  // In order.
+};
+
+struct ListenerFacts {
+  HostPort address;
+  Names groups;
+};
+
+struct Facts {
+  std::vector<resource::Key> targets;             // Of its references, each once.
+  std::vector<std::string> credentials;           // Of a Consumer: their SHA-256, 32 bytes each.
+  std::unique_ptr<const RouteFacts> route;        // Of a Route.
+  std::unique_ptr<const ListenerFacts> listener;  // Of a Listener with a valid address.
+  Answering answering;                            // Of a PluginSet.
+};
+
+// The same with what only the check of a change needs.
+struct DetailedFacts {
+  Facts facts;
+  std::vector<resource::Reference> references;
+  std::vector<std::string> match_keys;         // In step with route->match_ids.
+  std::vector<std::string> credential_fields;  // In step with credentials.
+};
+
+DetailedFacts FactsOf(const v1::Resource& resource);
+
+}  // namespace sluice::validate
