@@ -47,14 +47,14 @@ Registry::Registry(CounterTable& counters) {
 template <typename Factory>
 void Registry::Add(Factory factory) {
   using Config = ConfigOf<Factory>;
-  const std::string name = NameOf(*Config::descriptor());
-  makers_[name] = [name, factory](const google::protobuf::Any& any,
-                                  const Declaration& declaration) -> absl::StatusOr<Element> {
+  makers_[NameOf(*Config::descriptor())] =
+      [factory](const google::protobuf::Any& any,
+                const Declaration& declaration) -> absl::StatusOr<Element> {
     Config config;
     if (!any.UnpackTo(&config)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("plugins.", name, ": is no ", Config::descriptor()->full_name(), ", got ",
-                       any.value().size(), " bytes of \"", any.type_url(), "\""));
+      return absl::InvalidArgumentError(absl::StrCat("is no ", Config::descriptor()->full_name(),
+                                                     ", got ", any.value().size(), " bytes of \"",
+                                                     any.type_url(), "\""));
     }
     absl::StatusOr<Instance> instance;
     if constexpr (std::is_invocable_v<Factory, const Config&, const Declaration&>) {
@@ -62,9 +62,8 @@ void Registry::Add(Factory factory) {
     } else {
       instance = factory(config);
     }
-    if (instance.ok()) return MakeElement(*Config::descriptor(), *std::move(instance));
-    return absl::InvalidArgumentError(
-        absl::StrCat("plugins.", name, ".", instance.status().message()));
+    if (!instance.ok()) return instance.status();
+    return MakeElement(*Config::descriptor(), *std::move(instance));
   };
 }
 
@@ -72,8 +71,7 @@ absl::StatusOr<Element> Registry::Make(absl::string_view name, const google::pro
                                        const Declaration& declaration) const {
   const auto found = makers_.find(name);
   if (found == makers_.end()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("plugins.", name, ": is no plugin of this build"));
+    return absl::InvalidArgumentError(absl::StrCat("this build has no plugin \"", name, "\""));
   }
   return found->second(config, declaration);
 }
