@@ -14,7 +14,7 @@ from .measure import Bench, BenchError, progress
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WORKLOADS = {"W1": workloads.w1, "W2": workloads.w2, "W12": workloads.w12, "W13": workloads.w13,
-             "W14": workloads.w14, "W17": workloads.w17}
+             "W14": workloads.w14, "W17": workloads.w17, "fleet": workloads.fleet}
 
 
 def parse() -> argparse.Namespace:
@@ -86,8 +86,13 @@ def main() -> int:
     failed = False
     for name in names:
         taking_part = [peer for peer in everyone if name in ("W13", "W17") or peer.name != "envoy-tree"]
-        bench = Bench(ROOT / "bin/hairpin", options.seconds, options.pairs)
+        bench = Bench(ROOT / "bin", options.seconds, options.pairs)
         try:
+            if name == "fleet":
+                taking_part = [peer for peer in taking_part if peer.name == "sluice"]
+                if not taking_part:
+                    progress("fleet is left out: it needs sluice")
+                    continue
             progress(f"{name}: {', '.join(peer.name for peer in taking_part)}")
             section = WORKLOADS[name](bench, taking_part)
             how = method(bench, taking_part)

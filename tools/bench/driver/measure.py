@@ -49,8 +49,9 @@ class Subject:
 class Bench:
     """One session: a scratch directory, the upstream's port and everything that was started."""
 
-    def __init__(self, hairpin: pathlib.Path, seconds: float, pairs: int):
-        self.hairpin = hairpin
+    def __init__(self, programs: pathlib.Path, seconds: float, pairs: int):
+        self.programs = programs
+        self.hairpin = programs / "hairpin"
         self.seconds = seconds
         self.pairs = pairs
         self.disturbed = 0

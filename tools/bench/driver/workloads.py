@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from . import machine, statistics_of
 from .changes import changer_of
+from .control_plane import ControlPlane
 from .measure import (Bench, BenchError, Load, Subject, progress, ratios, syscalls_per_request,
                       values_of)
 from .peers import Peer, Running
@@ -321,3 +322,41 @@ def _change_row(name: str, changer, runs: dict[str, list]) -> list[str]:
             median(quiet, "p99"), median(changing, "p99"), median(quiet, "p99.9"),
             median(changing, "p99.9"), median(changing, "max"), _ratio_text(ratio),
             f"{used / in_windows:.1f}", str(failed)]
+
+
+def fleet(bench: Bench, peers: Sequence[Peer], proxies: int = 1000, commits: int = 100) -> Section:
+    del peers  # None has anything alike.
+    rows, raw = [], {}
+    for routes in (10_000, 100_000):
+        progress(f" {proxies:,} proxies, {routes:,} routes")
+        control_plane = ControlPlane(bench.programs / "sluice-controlplane",
+                                     bench.home / f"fleet-{routes}")
+        try:
+            done = subprocess.run(
+                [str(bench.programs / "fleet-sim"), f"--control-plane={control_plane.address}",
+                 f"--proxies={proxies}", f"--routes={routes}", f"--commits={commits}",
+                 f"--watch={control_plane.pid}"],
+                capture_output=True, text=True, timeout=1200, check=False)
+            if done.returncode != 0:
+                raise BenchError(done.stderr.strip())
+            result = json.loads(done.stdout)
+            result["peak_mib"] = machine.peak_memory_kib(control_plane.pid) / 1024
+        finally:
+            control_plane.stop()
+        raw[str(routes)] = result
+        latency, again = result["commit_to_active_ms"], result["reconnect"]
+        rows.append([f"{routes:,}", f"{latency['p50']:.0f}", f"{latency['p99']:.0f}",
+                     f"{latency['max']:.0f}", f"{result['apply_ms']['p50']:.1f}",
+                     f"{result['update_bytes_per_proxy_and_commit']:.0f}",
+                     f"{result['cpu_ms_per_commit']:.1f}", f"{result['peak_mib']:.0f}",
+                     f"{again['cpu_seconds']:.2f}", str(again["updates"])])
+    return Section("Fleet: one control plane, many proxies",
+                   f"{proxies:,} simulated proxies (streams on connections of their own; they take "
+                   f"updates and compile nothing) in one process beside the control plane, {commits} "
+                   "commits of one changed route, each waited for. From commit to active: over all "
+                   "pairs of proxy and commit. Then all streams are closed and connect again with "
+                   "what they hold.",
+                   [("Push and reconnect",
+                     ["routes", "commit to active, ms: p50", "p99", "max", "apply, ms",
+                      "update bytes a proxy and commit", "CPU ms a commit", "peak RSS MiB",
+                      "reconnect: CPU s", "updates sent"], rows)], raw=raw)
