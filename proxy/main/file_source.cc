@@ -67,9 +67,9 @@ void FileSource::OnSettled() { Read(); }
 
 bool FileSource::Read() {
   resource::ReadResult read = resource::ReadPath(path_);
-  validate::CheckConfiguration(read);
-  if (resource::HasError(read.problems)) {
-    on_problems_(read.problems);
+  const std::vector<resource::Problem> problems = validate::ValidateConfiguration(read);
+  if (resource::HasError(problems)) {
+    on_problems_(problems);
     return false;
   }
   runtime::Change change;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "api/validate/plugins/registry.h"
 
 namespace sluice::runtime {
@@ -45,10 +46,13 @@ PluginLayer CompileLayer(const google::protobuf::Map<std::string, google::protob
       layer.emplace(name, *std::move(element));
       continue;
     }
+    // "plugins.limit_count.key: what is wrong"
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(element.status().message(), absl::MaxSplits(": ", 1));
     problems.push_back({.kind = declaration.kind,
                         .name = declaration.name,
-                        .field = "plugins." + name,
-                        .problem = std::string(element.status().message())});
+                        .field = parts.first,
+                        .problem = parts.second});
   }
   return layer;
 }

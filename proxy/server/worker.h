@@ -38,6 +38,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   absl::Status Start();
+  // Ends the thread; the destructor waits for it.
+  void StopFromAnyThread() { loop_.StopFromAnyThread(); }
 
   // Serves `snapshot` from its next turn on: clusters first, then listeners, in one turn. `done`
   // runs on the worker when it no longer looks at the generation before, whose parts it has dropped.

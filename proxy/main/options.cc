@@ -1,0 +1,77 @@
+#include "proxy/main/options.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/flags.h"
+#include "base/status_macros.h"
+
+namespace sluice::main {
+namespace {
+
+constexpr uint64_t kMaxWorkers = 256;
+
+Flags MakeFlags(Options& options) {
+  Flags flags("sluice-proxy", "serves traffic as a control plane, or a file, says.");
+  flags.Strings("control-plane", "HOST:PORT,...", "where the configuration comes from",
+                &options.control_planes);
+  flags.String("state-dir", "DIR", "where the last configuration is kept", &options.state_dir);
+  flags.String("config", "FILE", "serve this file instead, reload it on change", &options.config);
+  flags.String("node", "NAME", "name of this proxy", &options.node);
+  flags.Strings("groups", "A,B", "groups that this proxy is in", &options.groups);
+  flags.String("admin-listen", "IP:PORT", "address of the read-only admin pages",
+               &options.admin_listen);
+  flags.Uint("workers", "N", "threads that serve; 0 is one a processor", &options.workers);
+  flags.Duration("drain-timeout", "how long SIGTERM waits for requests", &options.drain_timeout);
+  flags.Bool("version", "print the version and exit", &options.version);
+  flags.Bool("help", "print this and exit", &options.help);
+  return flags;
+}
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+// Processors that this process may run on: in a container fewer than the machine has.
+uint64_t Processors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return static_cast<uint64_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+}  // namespace
+
+absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
+  Options options;
+  options.node = HostName();
+  Flags flags = MakeFlags(options);
+  ASSIGN_OR_RETURN(const std::vector<std::string> rest, flags.Parse(argc, argv));
+  if (options.version || options.help) return options;
+  if (!rest.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("unexpected argument \"", rest[0], "\""));
+  }
+  if (options.config.empty() == options.control_planes.empty()) {
+    return absl::InvalidArgumentError("give either --control-plane or --config");
+  }
+  if (!options.control_planes.empty() && options.state_dir.empty()) {
+    return absl::InvalidArgumentError(
+        "--state-dir: needed with --control-plane, to start when that is down");
+  }
+  if (options.workers > kMaxWorkers) {
+    return absl::InvalidArgumentError(absl::StrCat("--workers: at most ", kMaxWorkers));
+  }
+  if (options.workers == 0) options.workers = Processors();
+  return options;
+}
+
+std::string HelpText() {
+  Options options;
+  return MakeFlags(options).Help();
+}
+
+}  // namespace sluice::main

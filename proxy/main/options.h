@@ -1,0 +1,32 @@
+// The command line of sluice-proxy.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace sluice::main {
+
+struct Options {
+  std::vector<std::string> control_planes;
+  std::string state_dir;
+  std::string config;
+  std::string node;  // Default: the host's name.
+  std::vector<std::string> groups;
+  std::string admin_listen = "127.0.0.1:9490";
+  uint64_t workers = 0;  // 0: one a processor.
+  absl::Duration drain_timeout = absl::Seconds(30);
+  bool version = false;
+  bool help = false;
+};
+
+// INVALID_ARGUMENT says which flag is wrong and what would be right.
+absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv);
+
+// The text of --help.
+std::string HelpText();
+
+}  // namespace sluice::main
