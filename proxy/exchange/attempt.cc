@@ -1,5 +1,7 @@
 #include "proxy/exchange/attempt.h"
 
+#include <utility>
+
 namespace sluice::exchange {
 
 using http::ResetReason;
@@ -54,18 +56,20 @@ void Attempt::OnHead(http::ResponseHead& head, bool end) {
   worker_.metrics.Record(cluster_->settings().metrics, UpstreamMetric::kResponseDuration,
                          first_byte_ns_ - started_ns_);
   active_.OnEnd(first_byte_ns_ - started_ns_, first_byte_ns_);
-  if (end) {
-    stream_ = nullptr;
-    is_complete_ = true;
-  }
+  if (end) LetGo();
   owner_.OnAttemptHead(head, end);
 }
 
 void Attempt::OnBody(net::Buffer&& body) { owner_.OnAttemptBody(std::move(body)); }
 
-void Attempt::OnEnd(const http::HeaderMap* trailers) {
-  stream_ = nullptr;
+// The response is complete: the stream is its codec's again.
+void Attempt::LetGo() {
   is_complete_ = true;
+  std::exchange(stream_, nullptr)->Reset(ResetReason::kNone);
+}
+
+void Attempt::OnEnd(const http::HeaderMap* trailers) {
+  LetGo();
   owner_.OnAttemptEnd(trailers);
 }
 

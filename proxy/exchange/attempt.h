@@ -65,6 +65,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   void OnStream(http::ClientStream& stream) override;
   void OnConnectFailed(http::ResetReason reason) override;
   void Failed(http::ResetReason reason);
+  void LetGo();
 
   Owner& owner_;
   Worker& worker_;

@@ -112,8 +112,8 @@ class ClientStream {
   virtual void SendHead(const RequestHead& head, bool end) = 0;
   virtual void SendBody(net::Buffer&& body, bool end) = 0;
   virtual void SendEnd(const HeaderMap* trailers) = 0;
-  // Ends it early, or says that a finished one is no longer looked at. The events object is not
-  // used again.
+  // Ends it early, or, in the call that told the end of the response, lets it go: every stream is
+  // let go so, but for those that told OnReset(). The events object is not used again.
   virtual void Reset(ResetReason reason) = 0;
 
   // Of the response's body.

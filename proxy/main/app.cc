@@ -29,6 +29,7 @@ App::App(const Clock& clock, const Options& options, net::Fd signals)
       options_(options),
       signals_(std::move(signals)),
       loop_(clock),
+      counters_(clock, plugins::HashKey::Random()),
       registry_(counters_),
       drain_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnDrainTimeout>, this) {}
 
