@@ -1,6 +1,7 @@
 #include "api/match/ip_ranges.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,9 +17,10 @@ constexpr absl::uint128 kMappedFirst = absl::MakeUint128(0, 0xFFFF00000000u);
 constexpr absl::uint128 kMappedLast = absl::MakeUint128(0, 0xFFFFFFFFFFFFu);
 
 absl::uint128 ToInteger(const std::array<uint8_t, 16>& address) {
-  absl::uint128 value = 0;
-  for (uint8_t byte : address) value = value << 8 | byte;
-  return value;
+  uint64_t high, low;
+  std::memcpy(&high, address.data(), 8);
+  std::memcpy(&low, address.data() + 8, 8);
+  return absl::MakeUint128(be64toh(high), be64toh(low));
 }
 
 std::string ToText(absl::uint128 value) {

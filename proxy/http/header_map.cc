@@ -57,8 +57,14 @@ size_t HeaderMap::Remove(HeaderId id) {
   return removed;
 }
 
-size_t HeaderMap::Remove(absl::string_view name) {
-  const HeaderId id = LookupHeader(name);
+void HeaderMap::Set(HeaderId id, absl::string_view name, absl::string_view value) {
+  Remove(id, name);
+  Add(id, name, value);
+}
+
+size_t HeaderMap::Remove(absl::string_view name) { return Remove(LookupHeader(name), name); }
+
+size_t HeaderMap::Remove(HeaderId id, absl::string_view name) {
   if (id != HeaderId::kOther) return Remove(id);
   size_t removed = 0;
   for (uint16_t i = 0; i < size_; ++i) {
@@ -70,8 +76,10 @@ size_t HeaderMap::Remove(absl::string_view name) {
 }
 
 const HeaderMap::Entry* HeaderMap::Find(absl::string_view name) const {
-  if (name.empty()) return nullptr;
-  const HeaderId id = LookupHeader(name);
+  return name.empty() ? nullptr : Find(LookupHeader(name), name);
+}
+
+const HeaderMap::Entry* HeaderMap::Find(HeaderId id, absl::string_view name) const {
   if (id != HeaderId::kOther) return Find(id);
   for (uint16_t i = 0; i < size_; ++i) {
     if (entries_[i].id == HeaderId::kOther && entries_[i].name() == name) return &entries_[i];

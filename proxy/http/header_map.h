@@ -45,12 +45,17 @@ class HeaderMap {
   size_t Remove(HeaderId id);
   size_t Remove(absl::string_view name);
 
+  // The same for a name in lower case whose id was looked up before: configuration does that once.
+  void Set(HeaderId id, absl::string_view name, absl::string_view value);
+  size_t Remove(HeaderId id, absl::string_view name);
+
   // The first of the name, null if there is none.
   const Entry* Find(HeaderId id) const {
     const uint16_t index = first_[static_cast<size_t>(id)];
     return index == kNone ? nullptr : &entries_[index];
   }
   const Entry* Find(absl::string_view name) const;
+  const Entry* Find(HeaderId id, absl::string_view name) const;
   // Value of the first; empty if there is none.
   absl::string_view Get(HeaderId id) const {
     const Entry* entry = Find(id);
