@@ -13,24 +13,16 @@
 namespace sluice::plugins {
 namespace {
 
-void Remove(const Headers::Name& name, http::HeaderMap& headers) {
-  if (name.id == http::HeaderId::kOther) {
-    headers.Remove(name.text);
-  } else {
-    headers.Remove(name.id);
-  }
-}
-
 void Apply(const Headers::Edits& edits, http::HeaderMap& headers, Stream& stream) {
   auto* values = reinterpret_cast<absl::string_view*>(stream.arena().Allocate(
       edits.write.size() * sizeof(absl::string_view), alignof(absl::string_view)));
   for (size_t i = 0; i < edits.write.size(); ++i) {
     new (&values[i]) absl::string_view(edits.write[i].value.Render(stream));
   }
-  for (const Headers::Name& name : edits.remove) Remove(name, headers);
+  for (const Headers::Name& name : edits.remove) headers.Remove(name.id, name.text);
   for (size_t i = 0; i < edits.write.size(); ++i) {
     const Headers::Edit& edit = edits.write[i];
-    if (edit.is_set) Remove(edit.name, headers);
+    if (edit.is_set) headers.Remove(edit.name.id, edit.name.text);
     if (!values[i].empty()) headers.Add(edit.name.id, edit.name.text, values[i]);
   }
 }

@@ -21,6 +21,10 @@ constexpr char kName[] = "key_auth";
 // No consumer has a longer one (api/sluice/v1/consumer.proto); hashing it would only cost time.
 constexpr size_t kMaxKeyBytes = 1024;
 
+absl::string_view Value(const http::HeaderMap::Entry* entry) {
+  return entry == nullptr ? absl::string_view() : entry->value();
+}
+
 const Consumer* FindConsumer(const Stream& stream, absl::string_view key) {
   if (key.size() > kMaxKeyBytes) return nullptr;
   sha256_ctx context;
@@ -36,7 +40,8 @@ const Consumer* FindConsumer(const Stream& stream, absl::string_view key) {
 
 absl::string_view KeyAuth::FindKey(Stream& stream) const {
   const http::RequestHead& request = stream.request();
-  const absl::string_view in_header = request.headers.Get(settings_.header);
+  const absl::string_view in_header =
+      Value(request.headers.Find(settings_.header_id, settings_.header));
   if (!in_header.empty() || settings_.query.empty() || !request.query) return in_header;
   const auto in_query = FindQueryParameter(*request.query, settings_.query);
   return in_query ? DecodeQuery(*in_query, stream.arena()) : absl::string_view();
@@ -59,7 +64,7 @@ Action KeyAuth::OnRequestHead(Stream& stream) {
 
 // From both places, wherever it was found: a client that sends its key twice wants it kept no less.
 void KeyAuth::Hide(http::RequestHead& request) const {
-  request.headers.Remove(settings_.header);
+  request.headers.Remove(settings_.header_id, settings_.header);
   if (settings_.query.empty() || !request.query) return;
   request.query = WithoutQueryParameter(*request.query, settings_.query, request.headers.arena());
 }
@@ -76,6 +81,7 @@ absl::StatusOr<Instance> MakeKeyAuth(const v1::KeyAuth& config) {
   if (!http::IsToken(settings.header)) {
     return FieldError("header", absl::StrCat("is no header name, got \"", config.header(), "\""));
   }
+  settings.header_id = http::LookupHeader(settings.header);
   settings.query = config.query().empty() ? "apikey" : config.query();
   if (settings.query == "-") settings.query.clear();
   const std::string realm = config.realm().empty() ? "sluice" : config.realm();

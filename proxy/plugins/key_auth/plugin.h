@@ -21,7 +21,8 @@ class KeyAuth;
 class KeyAuth {
  public:
   struct Settings {
-    std::string header;     // Lower case.
+    std::string header;  // Lower case.
+    http::HeaderId header_id;
     std::string query;      // Empty: keys are not looked for there.
     std::string challenge;  // Value of WWW-Authenticate.
     bool hides_credentials = true;

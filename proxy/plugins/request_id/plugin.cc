@@ -1,6 +1,8 @@
 #include "proxy/plugins/request_id/plugin.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -19,22 +21,39 @@ bool IsAcceptable(absl::string_view id) {
   });
 }
 
+// Two digits for each byte.
+constexpr std::array<std::array<char, 2>, 256> MakeHexTable() {
+  std::array<std::array<char, 2>, 256> table{};
+  for (size_t byte = 0; byte < table.size(); ++byte) {
+    table[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  }
+  return table;
+}
+constexpr auto kHex = MakeHexTable();
+
+// The last `bytes` of `value` in hexadecimal; returns where they end.
+char* PutHex(char* out, uint64_t value, int bytes) {
+  for (int i = bytes - 1; i >= 0; --i, value >>= 8) {
+    std::memcpy(out + 2 * i, kHex[value & 0xff].data(), 2);
+  }
+  return out + 2 * bytes;
+}
+
 // "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx" (RFC 9562 section 5.4).
 absl::string_view MakeUuid(Stream& stream) {
+  const uint64_t high = (stream.Random() & ~uint64_t{0xf000}) | 0x4000;
+  const uint64_t low = (stream.Random() & ~(uint64_t{3} << 62)) | uint64_t{2} << 62;
   constexpr size_t kBytes = 36;
-  constexpr char kHex[] = "0123456789abcdef";
-  uint64_t halves[2] = {stream.Random(), stream.Random()};
-  halves[0] = (halves[0] & ~uint64_t{0xf000}) | 0x4000;
-  halves[1] = (halves[1] & ~(uint64_t{3} << 62)) | uint64_t{2} << 62;
   char* const out = stream.arena().Allocate(kBytes, 1);
-  char* p = out;
-  for (int half = 0; half < 2; ++half) {
-    for (int digit = 0; digit < 16; ++digit) {
-      const bool is_group_end = half == 0 ? digit == 8 || digit == 12 : digit == 0 || digit == 4;
-      if (is_group_end) *p++ = '-';
-      *p++ = kHex[halves[half] >> (60 - 4 * digit) & 15];
-    }
-  }
+  char* p = PutHex(out, high >> 32, 4);
+  *p++ = '-';
+  p = PutHex(p, high >> 16, 2);
+  *p++ = '-';
+  p = PutHex(p, high, 2);
+  *p++ = '-';
+  p = PutHex(p, low >> 48, 2);
+  *p++ = '-';
+  PutHex(p, low, 6);
   return absl::string_view(out, kBytes);
 }
 
@@ -54,13 +73,13 @@ Action RequestId::OnRequestHead(Stream& stream) {
   if (id.empty()) id = FindAccepted(stream);
   if (id.empty()) id = MakeUuid(stream);
   stream.SetRequestId(id);
-  stream.request().headers.Set(settings_.header, id);
+  stream.request().headers.Set(settings_.header_id, settings_.header, id);
   return Action::kContinue;
 }
 
 Action RequestId::OnResponseHead(Stream& stream) {
   if (settings_.in_response && !stream.request_id().empty()) {
-    stream.response().headers.Set(settings_.header, stream.request_id());
+    stream.response().headers.Set(settings_.header_id, settings_.header, stream.request_id());
   }
   return Action::kContinue;
 }
@@ -70,9 +89,11 @@ absl::StatusOr<Instance> MakeRequestId(const v1::RequestId& config) {
   settings.header =
       config.header().empty() ? "x-request-id" : absl::AsciiStrToLower(config.header());
   if (!http::IsToken(settings.header)) return FieldError("header", "is no header name");
-  if (http::IsWrittenByCodec(http::LookupHeader(settings.header))) {
+  const http::HeaderId id = http::LookupHeader(settings.header);
+  if (http::IsWrittenByCodec(id)) {
     return FieldError("header", "belongs to framing or to the connection");
   }
+  settings.header_id = id;
   switch (config.accept()) {
     case v1::RequestId::ACCEPT_ALWAYS:
       settings.accept = RequestId::Accept::kAlways;

@@ -23,6 +23,7 @@ class RequestId {
 
   struct Settings {
     std::string header;  // Lower case.
+    http::HeaderId header_id;
     Accept accept = Accept::kTrusted;
     bool in_response = true;
   };
