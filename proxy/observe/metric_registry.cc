@@ -15,6 +15,9 @@ namespace {
 
 constexpr absl::string_view kSeparator("\0", 1);  // In no name or address.
 
+// Of one step of a walk: about 50 us.
+constexpr size_t kMaxPassedOver = 500;
+
 size_t CellsOf(Scope scope) { return InfoOf(scope).cells; }
 
 // What a gauge counted is over when its group goes.
@@ -80,33 +83,38 @@ void MetricRegistry::Release(uint32_t index) {
   MutexLock lock(mu_);
   Group& group = groups_[index];
   if (--group.references > 0) return;
-  Totals totals(new uint64_t[CellsOf(group.scope)]);
-  const bool was_used = Sum(index, totals.get());
-  ClearGauges(group.scope, totals.get());
+  if (IsUsed(index)) {
+    Totals totals(new uint64_t[CellsOf(group.scope)]);
+    Sum(index, totals.get());
+    ClearGauges(group.scope, totals.get());
+    Retire(group.scope, group.key->first, std::move(totals));
+  }
   for (const std::unique_ptr<WorkerMetrics>& thread : threads_) thread->Forget(index);
-  if (was_used) Retire(group.scope, group.key->first, std::move(totals));
   by_key_[static_cast<size_t>(group.scope)].erase(group.key);
   group.base = nullptr;
   free_.push_back(index);
 }
 
-// False if nothing was ever counted: all cells are 0 then.
-bool MetricRegistry::Sum(uint32_t index, uint64_t* cells) const {
+bool MetricRegistry::IsUsed(uint32_t index) const {
+  return groups_[index].base != nullptr ||
+         std::any_of(threads_.begin(), threads_.end(),
+                     [&](const auto& thread) { return thread->Find(index) != nullptr; });
+}
+
+void MetricRegistry::Sum(uint32_t index, uint64_t* cells) const {
   const Group& group = groups_[index];
   const size_t count = CellsOf(group.scope);
-  bool was_used = group.base != nullptr;
-  if (was_used) {
+  if (group.base != nullptr) {
     std::copy_n(group.base.get(), count, cells);
   } else {
     std::fill_n(cells, count, 0);
   }
   for (const std::unique_ptr<WorkerMetrics>& thread : threads_) {
     const std::atomic<uint64_t>* from = thread->Find(index);
-    if (from == nullptr) continue;
-    was_used = true;
-    for (size_t i = 0; i < count; ++i) cells[i] += from[i].load(std::memory_order_relaxed);
+    for (size_t i = 0; from != nullptr && i < count; ++i) {
+      cells[i] += from[i].load(std::memory_order_relaxed);
+    }
   }
-  return was_used;
 }
 
 void MetricRegistry::Retire(Scope scope, std::string key, Totals totals) {
@@ -131,16 +139,21 @@ bool MetricRegistry::Next(Scope scope, std::optional<std::string>* key, Sample* 
   MutexLock lock(mu_);
   const Keys& keys = by_key_[static_cast<size_t>(scope)];
   const ScopeInfo& info = InfoOf(scope);
-  sample->cells.resize(info.cells);
   auto it = key->has_value() ? keys.upper_bound(**key) : keys.begin();
-  for (; it != keys.end(); ++it) {
-    if (!Sum(it->second, sample->cells.data()) && !info.shows_unused) continue;
-    *key = it->first;
-    sample->label_values.clear();
-    if (!info.labels.empty()) sample->label_values = absl::StrSplit(**key, kSeparator);
-    return true;
+  if (it == keys.end()) return false;
+  const auto is_shown = [&] { return info.shows_unused || IsUsed(it->second); };
+  for (size_t passed = 0; !is_shown() && passed < kMaxPassedOver; ++passed) {
+    if (std::next(it) == keys.end()) break;
+    ++it;
   }
-  return false;
+  *key = it->first;
+  sample->is_shown = is_shown();
+  if (!sample->is_shown) return true;
+  sample->cells.resize(info.cells);
+  Sum(it->second, sample->cells.data());
+  sample->label_values.clear();
+  if (!info.labels.empty()) sample->label_values = absl::StrSplit(**key, kSeparator);
+  return true;
 }
 
 }  // namespace sluice::observe

@@ -92,12 +92,14 @@ class MetricRegistry {
   struct Sample {
     std::vector<absl::string_view> label_values;
     std::vector<uint64_t> cells;
+    bool is_shown = false;  // The rest is meaningless without it.
   };
-  // Walks the groups of a scope in the order of their labels: finds the first one after `*key`,
-  // or the first if there is none, and stores its key there and its numbers in `sample`, whose
-  // views live until `*key` changes. Passes over groups that were never used where the scope does
-  // not show those. False at the end. One lock a step: a walk may be as slow as its reader without
-  // holding up a change of the configuration.
+  // Walks the groups of a scope in the order of their labels: takes the first one after `*key`, or
+  // the first if there is none, and stores its key there and its numbers in `sample`, whose views
+  // live until `*key` changes. False at the end. Groups that were never used are passed over where
+  // the scope does not show those, but no more than a few hundred in one step, which then shows
+  // nothing: steps are short, and each takes the lock for itself, so that a walk may be as slow as
+  // its reader without holding up a change of the configuration.
   bool Next(Scope scope, std::optional<std::string>* key, Sample* sample) const;
 
  private:
@@ -122,7 +124,8 @@ class MetricRegistry {
   uint32_t AcquireIndex(Scope scope, const std::vector<absl::string_view>& label_values);
   void Release(uint32_t index);
   uint32_t NewIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool Sum(uint32_t index, uint64_t* cells) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsUsed(uint32_t index) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Sum(uint32_t index, uint64_t* cells) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Retire(Scope scope, std::string key, Totals totals) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Totals TakeRetired(Scope scope, const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -11,6 +12,7 @@ namespace sluice::observe {
 namespace {
 
 constexpr size_t kPieceBytes = 64 * 1024;
+constexpr int kMaxEmptySteps = 10;  // Each passes over some hundred groups.
 
 void AppendHead(const MetricFamily& family, std::string* out) {
   constexpr absl::string_view kTypes[] = {"counter", "gauge", "histogram"};
@@ -105,40 +107,41 @@ void PrometheusText::AppendProcess(std::string* out) const {
   }
 }
 
-// False once there is none.
-bool PrometheusText::NextSeries(std::string* out) {
-  while (scope_ < kScopes) {
-    const ScopeInfo& info = InfoOf(static_cast<Scope>(scope_));
-    if (family_ == info.families.size()) {
-      ++scope_;
-      family_ = 0;
-      first_cell_ = 0;
-      continue;
+// One group of the present family, or the end of that. False once there is no more family.
+bool PrometheusText::Step(std::string* out) {
+  if (scope_ == kScopes) return false;
+  const ScopeInfo& info = InfoOf(static_cast<Scope>(scope_));
+  const MetricFamily& family = info.families[family_];
+  if (registry_.Next(static_cast<Scope>(scope_), &key_, &sample_)) {
+    if (!sample_.is_shown) return true;
+    if (!std::exchange(has_head_, true)) AppendHead(family, out);
+    std::string labels;
+    for (size_t i = 0; i < info.labels.size(); ++i) {
+      AppendLabel(info.labels[i], sample_.label_values[i], &labels);
     }
-    const MetricFamily& family = info.families[family_];
-    const bool is_first = !key_.has_value();
-    if (registry_.Next(static_cast<Scope>(scope_), &key_, &sample_)) {
-      if (is_first) AppendHead(family, out);
-      std::string labels;
-      for (size_t i = 0; i < info.labels.size(); ++i) {
-        AppendLabel(info.labels[i], sample_.label_values[i], &labels);
-      }
-      AppendSeries(family, labels, &sample_.cells[first_cell_], out);
-      return true;
-    }
-    key_.reset();
-    first_cell_ += family.cells();
-    ++family_;
+    AppendSeries(family, labels, &sample_.cells[first_cell_], out);
+    return true;
   }
-  return false;
+  key_.reset();
+  has_head_ = false;
+  first_cell_ += family.cells();
+  if (++family_ == info.families.size()) {
+    ++scope_;
+    family_ = 0;
+    first_cell_ = 0;
+  }
+  return true;
 }
 
 bool PrometheusText::Next(std::string* out) {
   const size_t end = out->size() + kPieceBytes;
   if (!has_process_) AppendProcess(out);
   has_process_ = true;
-  while (out->size() < end) {
-    if (!NextSeries(out)) return false;
+  int empty_steps = 0;
+  while (out->size() < end && empty_steps < kMaxEmptySteps) {
+    const size_t before = out->size();
+    if (!Step(out)) return false;
+    empty_steps += out->size() == before;
   }
   return true;
 }
