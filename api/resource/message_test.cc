@@ -6,9 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "api/resource/credentials.h"
 #include "api/resource/diff.h"
+#include "api/resource/digest.h"
 #include "api/resource/references.h"
 #include "api/resource/schema.h"
 #include "api/resource/selector.h"
+#include "api/resource/stored_form.h"
 #include "api/resource/testing/parse.h"
 #include "api/resource/walk.h"
 #include "gmock/gmock.h"
@@ -70,6 +72,31 @@ TEST(CredentialsTest, OtherResourcesStayAsTheyAre) {
   const std::string before = route.SerializeAsString();
   HashCredentials(route);
   EXPECT_EQ(route.SerializeAsString(), before);
+}
+
+// --- Stored form
+
+TEST(StoredFormTest, DoesNotDependOnHowAClientPackedItsPlugins) {
+  constexpr absl::string_view kSet =
+      "kind: PluginSet\nname: a\nplugins: {respond: {headers: {a: x, b: y}}, key_auth: {}}\n";
+  v1::Resource ours = ParseResource(kSet);
+  v1::Resource theirs = ours;
+  // The same two entries of the map `headers`, in the other order.
+  std::string& bytes =
+      *(*theirs.mutable_plugin_set()->mutable_plugins())["respond"].mutable_value();
+  ASSERT_EQ(bytes.size() % 2, 0u);
+  bytes = bytes.substr(bytes.size() / 2) + bytes.substr(0, bytes.size() / 2);
+  ASSERT_NE(ours.SerializeAsString(), theirs.SerializeAsString());
+  ToStoredForm(ours);
+  ToStoredForm(theirs);
+  EXPECT_EQ(Serialise(theirs), Serialise(ours));
+}
+
+TEST(StoredFormTest, HasNoCredential) {
+  v1::Resource consumer =
+      ParseResource("kind: Consumer\nname: a\ncredentials: {key_auth: [{key: s3cret}]}\n");
+  ToStoredForm(consumer);
+  EXPECT_EQ(consumer.consumer().credentials().key_auth(0).key(), kHash);
 }
 
 // --- References

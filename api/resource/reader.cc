@@ -225,7 +225,9 @@ void Reader::ReadMembers(const Node& map, std::initializer_list<Message*> messag
     if (IsDuplicate(item, seen.Before(i)) || (is_resource && item.key == "kind")) continue;
     auto [field, message] = FindField(messages, item.key);
     if (field == nullptr) {
-      const std::string meant = UnknownField(item, NearestField(messages, item.key));
+      // What was meant is looked for only as long as somebody will be told.
+      const bool is_full = result_.problems.size() >= options_.max_problems;
+      const std::string meant = is_full ? "" : UnknownField(item, NearestField(messages, item.key));
       if (meant.empty() || FindKey(map, meant) != nullptr) continue;
       std::tie(field, message) = FindField(messages, meant);
     }

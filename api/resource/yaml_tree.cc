@@ -29,8 +29,10 @@ struct Mended {
   std::string text;
 };
 
-// Most places that are mended in one document: each costs parsing it once more.
+// Most places that are mended in one document, and most bytes that are parsed again for it: each
+// place costs parsing the document once more.
 constexpr size_t kMostMended = 16;
+constexpr size_t kMostParsedAgain = size_t{64} << 20;
 
 // yaml-cpp takes a quoted value that never ends for one that ends with the text, but refuses this
 // marker in it.
@@ -262,7 +264,8 @@ class DocumentParser {
   // Puts quotes around a value that lacks them on the line of the error, or on the one before it,
   // where a list that never ends is noticed only later.
   bool Mend(uint32_t error_line) {
-    if (mended_.size() >= kMostMended) return false;
+    const size_t next = mended_.size() + 1;
+    if (next > kMostMended || next * text_.size() > kMostParsedAgain) return false;
     for (uint32_t line : {error_line, error_line - 1}) {
       const std::optional<size_t> begin = BeginOfLine(line);
       if (!begin.has_value()) continue;
