@@ -75,7 +75,7 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (is_writing_ || is_ended_) return;
     if (!messages_.empty()) {
-      outgoing_ = std::move(messages_.front());
+      outgoing_.Swap(&messages_.front());
       messages_.pop_front();
     } else if (end_.has_value()) {
       is_ended_ = true;

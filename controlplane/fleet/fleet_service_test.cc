@@ -15,10 +15,7 @@
 namespace sluice::fleet {
 namespace {
 
-using resource::Kind;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using State = v1::ProxyStatus;
 
 v1::Resource Described(const std::string& name, const std::string& description,

@@ -13,8 +13,6 @@ namespace sluice::fleet {
 namespace {
 
 using resource::Kind;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 store::GenerationId Id(uint64_t number) { return {"store", 1, number}; }
 

@@ -12,6 +12,10 @@
 #include "absl/strings/string_view.h"
 #include "api/resource/key.h"
 
+namespace sluice::v1 {
+class Resource;
+}
+
 namespace sluice::fleet {
 
 struct Needs {
@@ -28,7 +32,7 @@ struct Needs {
   // An authentication plugin is configured, so that consumers are needed.
   bool authenticates = false;
 
-  // The highest schema of the fields that are set: what a proxy must read at least.
+  // What a proxy must be able to read at least.
   uint32_t schema = 1;
 
   // Names of the plugins that are configured, sorted, each once.
@@ -38,5 +42,6 @@ struct Needs {
 // `bytes` is a serialised v1::Resource of the key `key`. Bytes that do not parse need nothing: the
 // store is the only source, and what it holds was validated.
 Needs NeedsOf(const resource::Key& key, absl::string_view bytes);
+Needs NeedsOf(const resource::Key& key, const v1::Resource& resource);
 
 }  // namespace sluice::fleet
