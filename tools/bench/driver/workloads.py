@@ -14,6 +14,7 @@ from .control_plane import ControlPlane
 from .measure import (Bench, BenchError, Load, Subject, progress, ratios, syscalls_per_request,
                       values_of)
 from .peers import Peer, Running
+from .probe import missing_features
 from .site import (API_KEY, REALISTIC_REQUEST_HEADERS, REALISTIC_RESPONSE_HEADERS, RouteSpec, Site,
                    literal_and_pattern_routes, regex_routes, request_paths)
 
@@ -54,10 +55,19 @@ def _comparison_header(base: str) -> list[str]:
 def _start_all(bench: Bench, peers: Sequence[Peer], wanted: Site, load: Load) -> list[Subject]:
     subjects = []
     for peer in peers:
-        subject = Subject(peer.name, bench.start(peer, wanted), load)
+        subject = Subject(peer.name, _start(bench, peer, wanted), load)
         bench.check(subject)
         subjects.append(subject)
     return subjects
+
+
+def _start(bench: Bench, peer: Peer, wanted: Site) -> Running:
+    """A proxy that was seen to do what the site asks."""
+    running = bench.start(peer, wanted)
+    wrong = missing_features(running, bench.upstream_port)
+    if wrong:
+        raise BenchError(f"{peer.name}: {', '.join(wrong)}")
+    return running
 
 
 def _shown(running: Running) -> str:
@@ -195,7 +205,7 @@ def _by_route_count(bench: Bench, peer: Peer, name: str, tables_of: dict[int, tu
     for count, routes in tables_of.items():
         wanted = Site(f"{name}-{count}", routes)
         load = Load(paths=request_paths(routes))
-        running[count] = bench.start(peer, wanted)
+        running[count] = _start(bench, peer, wanted)
         subject = Subject(str(count), running[count], load)
         bench.check(subject)
         subjects.append(subject)
@@ -279,7 +289,7 @@ def w17(bench: Bench, peers: Sequence[Peer], routes: int = 10_000, rate: int = 5
         if peer.name == "envoy":
             continue  # Its list of routes would not carry the load at all; its tree does.
         progress(f" {peer.name}")
-        running = bench.start(peer, wanted)
+        running = _start(bench, peer, wanted)
         subject = Subject(peer.name, running, load)
         bench.check(subject)
         changer = changer_of(running)
