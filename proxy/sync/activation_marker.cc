@@ -1,16 +1,18 @@
 // Layout of the file, numbers little-endian:
 //     0  "SLUICEA1"
-//     8  CRC-32C of bytes 16 to 247 (4), zeros (4)
+//     8  CRC-32C of bytes 16 to 503 (4), zeros (4)
 //    16  1: a generation is on trial (1)
-//    17  generation on trial: store id (16), epoch (8), number (8), view hash (32)
-//    81  crashes of it (4)
-//    85  1: a generation is condemned (1)
-//    86  generation condemned (64)
-//   150  build that condemned it (32)
-//   182  kills for lack of memory when the process began (8)
-//   190  boot id (40)
-//   230  zeros (18)
-//   248  "c": crashed during the trial; written by the signal handler
+//    17  it: store id (16), epoch (8), number (8), view hash (32)
+//    81  1: a generation is suspect (1)
+//    82  it (64)
+//   146  crashes of it (4)
+//   150  1: a generation is condemned (1)
+//   151  it (64)
+//   215  build that condemned it (32)
+//   247  kills for lack of memory when the process began (8)
+//   255  boot id (40)
+//   295  zeros
+//   504  "c": crashed during the trial; written by the signal handler
 #include "proxy/sync/activation_marker.h"
 
 #include <fcntl.h>
@@ -34,8 +36,8 @@ namespace {
 
 constexpr absl::string_view kMagic = "SLUICEA1";
 constexpr size_t kBegin = 16;
-constexpr size_t kCrashMark = 248;
-constexpr size_t kSize = 256;
+constexpr size_t kCrashMark = 504;
+constexpr size_t kSize = 512;
 constexpr size_t kBuildBytes = 32;
 constexpr size_t kBootIdBytes = 40;
 constexpr char kCrashed = 'c';
@@ -69,29 +71,26 @@ std::string TakeText(absl::string_view& from, size_t bytes) {
 void PutGeneration(const std::optional<Generation>& generation, std::string& out) {
   const Generation none;
   const Generation& value = generation.has_value() ? *generation : none;
+  out.push_back(generation.has_value() ? 1 : 0);
   PutText(value.store_id, kStoreIdBytes, out);
   PutNumber(value.epoch, 8, out);
   PutNumber(value.number, 8, out);
   PutText(value.view_hash, kViewHashBytes, out);
 }
 
-std::optional<Generation> TakeGeneration(absl::string_view& from, bool is_there) {
+std::optional<Generation> TakeGeneration(absl::string_view& from) {
   Generation generation;
   absl::string_view store_id;
   absl::string_view view_hash;
+  uint64_t is_there = 0;
+  TakeNumber(from, 1, is_there);
   TakeBytes(from, kStoreIdBytes, store_id);
   TakeNumber(from, 8, generation.epoch);
   TakeNumber(from, 8, generation.number);
   TakeBytes(from, kViewHashBytes, view_hash);
   generation.store_id = std::string(store_id);
   generation.view_hash = std::string(view_hash);
-  return is_there ? std::optional<Generation>(generation) : std::nullopt;
-}
-
-bool TakeFlag(absl::string_view& from) {
-  uint64_t flag = 0;
-  TakeNumber(from, 1, flag);
-  return flag == 1;
+  return is_there == 1 ? std::optional<Generation>(generation) : std::nullopt;
 }
 
 // The file's bytes if they are whole.
@@ -142,50 +141,55 @@ void ActivationMarker::Judge() {
   absl::string_view body = absl::string_view(*file).substr(kBegin, kCrashMark - kBegin);
   uint64_t crashes = 0;
   uint64_t oom_kills = 0;
-  const bool has_trial = TakeFlag(body);
-  state_.trial = TakeGeneration(body, has_trial);
+  state_.trial = TakeGeneration(body);
+  state_.suspect = TakeGeneration(body);
   TakeNumber(body, 4, crashes);
-  const bool has_condemned = TakeFlag(body);
-  state_.condemned = TakeGeneration(body, has_condemned);
-  // Another build may have mended what crashed this one.
+  state_.crashes = static_cast<uint32_t>(crashes);
+  state_.condemned = TakeGeneration(body);
+  // Another build may have mended what crashed that one.
   if (TakeText(body, kBuildBytes) != kVersion) state_.condemned.reset();
   TakeNumber(body, 8, oom_kills);
   const bool is_same_boot = TakeText(body, kBootIdBytes) == machine_.boot_id;
-  state_.crashes = static_cast<uint32_t>(crashes);
-  if (!state_.trial.has_value()) return;
   const bool was_killed_for_memory = is_same_boot && machine_.oom_kills > oom_kills;
+  if (!state_.trial.has_value()) return;
   if ((*file)[kCrashMark] != kCrashed && !was_killed_for_memory) return;
-  ++state_.crashes;
-  LOG(WARNING) << "the proxy crashed within " << absl::ToInt64Seconds(kTrial) << " s of activating "
-               << ToString(*state_.trial) << ": crash " << state_.crashes << " of " << kCrashes;
-  if (state_.crashes >= kCrashes) {
-    state_.condemned = std::exchange(state_.trial, std::nullopt);
-    state_.crashes = 0;
-  }
+  NoteCrash();
   Write();
 }
 
+void ActivationMarker::NoteCrash() {
+  if (!IsSuspect()) state_.crashes = 0;
+  state_.suspect = std::exchange(state_.trial, std::nullopt);
+  ++state_.crashes;
+  LOG(WARNING) << "the proxy crashed within " << absl::ToInt64Seconds(kTrial) << " s of activating "
+               << ToString(*state_.suspect) << ": crash " << state_.crashes << " of " << kCrashes;
+  if (state_.crashes < kCrashes) return;
+  state_.condemned = std::exchange(state_.suspect, std::nullopt);
+  state_.crashes = 0;
+}
+
+bool ActivationMarker::IsSuspect() const {
+  return state_.suspect.has_value() && state_.trial.has_value() &&
+         state_.suspect->view_hash == state_.trial->view_hash;
+}
+
 void ActivationMarker::Begin(const Generation& generation) {
-  const bool is_retrial =
-      state_.trial.has_value() && state_.trial->view_hash == generation.view_hash;
-  if (!is_retrial) state_.crashes = 0;
   state_.trial = generation;
   Write();
 }
 
 void ActivationMarker::End() {
   if (!state_.trial.has_value()) return;
+  if (IsSuspect()) state_.suspect.reset();
   state_.trial.reset();
-  state_.crashes = 0;
   Write();
 }
 
 void ActivationMarker::Write() {
   std::string body;
-  body.push_back(state_.trial.has_value() ? 1 : 0);
   PutGeneration(state_.trial, body);
+  PutGeneration(state_.suspect, body);
   PutNumber(state_.crashes, 4, body);
-  body.push_back(state_.condemned.has_value() ? 1 : 0);
   PutGeneration(state_.condemned, body);
   PutText(kVersion, kBuildBytes, body);
   PutNumber(machine_.oom_kills, 8, body);

@@ -5,7 +5,7 @@
 // mark, or by the kernel's out-of-memory killer, of which its counter tells. A plain SIGKILL or a
 // power loss says nothing about the configuration and does not count.
 //
-// File "activation" of the state directory, 256 bytes, written in place: a process that dies loses
+// File "activation" of the state directory, 512 bytes, written in place: a process that dies loses
 // nothing of it, and after a power loss it does not count.
 //
 // Thread: one, the build thread's.
@@ -57,15 +57,20 @@ class ActivationMarker {
   void RecordCrashes();
 
  private:
+  // Generations are compared by their content: a later number does not make it better.
   struct State {
     std::optional<Generation> trial;
-    uint32_t crashes = 0;  // Of its content.
+    std::optional<Generation> suspect;  // The last that crashed. Others may be on trial between.
+    uint32_t crashes = 0;               // Of the suspect.
     std::optional<Generation> condemned;
   };
 
   ActivationMarker(int fd, const MachineState& machine) : fd_(fd), machine_(machine) {}
 
   void Judge();
+  void NoteCrash();
+  // What is on trial has crashed before.
+  bool IsSuspect() const;
   void Write();
 
   const int fd_;

@@ -72,6 +72,17 @@ TEST_F(ActivationMarkerTest, CrashesOfDifferentGenerationsDoNotAddUp) {
   EXPECT_EQ(Open()->condemned(), std::nullopt);
 }
 
+TEST_F(ActivationMarkerTest, AnotherTrialBetweenDoesNotClearASuspect) {
+  RunUntilDeath(Numbered(1), Crash);
+  {
+    auto marker = Open();
+    marker->Begin(Numbered(0));
+    marker->End();
+  }
+  RunUntilDeath(Numbered(1), Crash);
+  EXPECT_EQ(Open()->condemned(), Numbered(1));
+}
+
 TEST_F(ActivationMarkerTest, ASurvivedTrialForgetsTheCrash) {
   RunUntilDeath(Numbered(1), Crash);
   {

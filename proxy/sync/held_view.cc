@@ -80,8 +80,6 @@ absl::StatusOr<resource::ViewHash> HeldView::Reduce(ViewChange& change, bool is_
 void HeldView::Adopt(const ViewChange& change, resource::ViewHash hash,
                      const Locations& locations) {
   generation_ = change.generation;
-  schema_ = change.schema;
-  committed_at_ = change.committed_at;
   hash_ = std::move(hash);
   size_t next = 0;
   for (const ViewChange::Upsert& upsert : change.upserts) {

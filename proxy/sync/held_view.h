@@ -23,6 +23,10 @@ class HeldView {
   // Where each object that a change upserts lies in the journal: those of `upserts`, then those of
   // `endpoint_upserts`.
   using Locations = std::vector<Location>;
+  // For a change that is not on disk.
+  static Locations NowhereFor(const ViewChange& change) {
+    return Locations(change.upserts.size() + change.endpoint_upserts.size());
+  }
 
   // Compares `change`, as it was received, with what is held, and leaves in it what differs,
   // sorted. `is_full`: what the change does not bring is to be removed. Gives the hash that is held
@@ -34,8 +38,6 @@ class HeldView {
   void Adopt(const ViewChange& change, resource::ViewHash hash, const Locations& locations);
 
   const std::optional<Generation>& generation() const { return generation_; }
-  uint32_t schema() const { return schema_; }
-  absl::Time committed_at() const { return committed_at_; }
 
   // By object key.
   const absl::flat_hash_map<std::string, Location>& objects() const { return objects_; }
@@ -46,8 +48,6 @@ class HeldView {
 
  private:
   std::optional<Generation> generation_;
-  uint32_t schema_ = 0;
-  absl::Time committed_at_;
   resource::ViewHash hash_;
   absl::flat_hash_map<std::string, Location> objects_;
 };

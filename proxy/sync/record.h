@@ -82,7 +82,7 @@ class RecordReader {
   const int fd_;
   uint64_t offset_;  // Of the buffer's first byte.
   std::string buffer_;
-  size_t begin_ = 0;  // What has been taken.
+  size_t begin_ = 0;          // What has been taken.
   size_t read_bytes_ = 4096;  // Doubles with each read: a small file needs no large buffer.
 };
 

@@ -157,6 +157,7 @@ void ClientConnection::OnWriteError(int) {
 }
 
 void ClientConnection::OnConnected(int error) {
+  connect_error_ = error;
   if (error != 0) return End(ResetReason::kConnectFailed);
   received_at_ns_ = io_.loop.now_ns();
   ArmPing(received_at_ns_);

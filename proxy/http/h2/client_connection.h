@@ -92,6 +92,8 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   // No new streams: closed, draining, or the server said GOAWAY.
   bool is_going_away() const { return is_going_away_ || is_over_; }
   bool is_connected() const { return socket_.is_connected(); }
+  // Why it could not be opened, after kConnectFailed: an errno.
+  int connect_error() const { return connect_error_; }
   // Open streams, those being reset included.
   size_t stream_count() const { return active_; }
 
@@ -164,6 +166,7 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   uint32_t active_ = 0;        // That nghttp2 holds or that are about to be sent.
   uint32_t empty_frames_ = 0;  // DATA without content since the last with.
   ResetReason close_reason_ = ResetReason::kNone;
+  int connect_error_ = 0;
   bool is_closing_ = false;  // Close() was called.
   bool is_over_ = false;
   bool is_going_away_ = false;
