@@ -31,10 +31,12 @@ App::App(const Clock& clock, const Options& options, net::Fd signals)
       loop_(clock),
       counters_(clock, plugins::HashKey::Random()),
       registry_(counters_),
+      resolver_(loop_),
       drain_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnDrainTimeout>, this) {}
 
 App::~App() {
   file_.reset();
+  watches_.clear();
   // Workers first: nothing may serve what the builder is about to free.
   std::vector<std::unique_ptr<server::Worker>> workers = std::move(workers_);
   for (auto& worker : workers) worker->StopFromAnyThread();
@@ -44,6 +46,7 @@ App::~App() {
 absl::Status App::Start() {
   RETURN_IF_ERROR(loop_.Init());
   RETURN_IF_ERROR(loop_.Add(signals_.get(), *this, EPOLLIN));
+  RETURN_IF_ERROR(resolver_.Init());
   RETURN_IF_ERROR(StartWorkers());
   return StartSource();
 }
@@ -63,7 +66,9 @@ absl::Status App::StartWorkers() {
       },
       metrics_, borrowed,
       BuildThread::Hooks{.on_faults = [](const Applied&) {},
-                         .on_names = [](const std::set<std::string>&) {}});
+                         .on_names = [this](const std::set<std::string>& names) {
+                           loop_.PostFromAnyThread([this, names] { WatchNames(names); });
+                         }});
   for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
   return build_->Start();
 }
@@ -84,6 +89,22 @@ absl::Status App::StartSource() {
       on_problems);
   if (file_->Start()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(options_.config, ": not a valid configuration"));
+}
+
+void App::WatchNames(const std::set<std::string>& names) {
+  std::erase_if(watches_, [&](const auto& watch) { return !names.contains(watch.first); });
+  for (const std::string& host : names) {
+    if (watches_.contains(host)) continue;
+    watches_[host] = resolver_.Resolve(
+        host, [this, host](const absl::StatusOr<net::dns::Resolver::Addresses>& addresses) {
+          if (!addresses.ok()) {
+            LOG(WARNING) << "name \"" << host << "\": " << addresses.status().message();
+            return;
+          }
+          build_->PostFromAnyThread(
+              [this, host, addresses = *addresses] { build_->Resolve(host, addresses); });
+        });
+  }
 }
 
 void App::OnApplied(const Applied& applied, uint64_t generation) {

@@ -4,13 +4,17 @@
 // stream to the control plane and everything that is not a request.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "proxy/event/loop.h"
 #include "proxy/main/build_thread.h"
 #include "proxy/main/file_source.h"
 #include "proxy/main/options.h"
+#include "proxy/net/dns/resolver.h"
 #include "proxy/plugins/limit_count/counter_table.h"
 #include "proxy/plugins/registry.h"
 #include "proxy/server/worker.h"
@@ -34,6 +38,8 @@ class App final : private event::Handler {
   void OnWorkerIdle();
   void OnDrainTimeout();
   void OnApplied(const Applied& applied, uint64_t generation);
+  // The upstreams name these hosts now.
+  void WatchNames(const std::set<std::string>& names);
   absl::Status StartWorkers();
   absl::Status StartSource();
 
@@ -47,6 +53,8 @@ class App final : private event::Handler {
   std::vector<std::unique_ptr<server::Worker>> workers_;
   std::unique_ptr<BuildThread> build_;
   std::unique_ptr<FileSource> file_;
+  net::dns::Resolver resolver_;
+  std::map<std::string, std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // By host.
   event::Timer drain_timer_;
   size_t busy_workers_ = 0;
   bool is_draining_ = false;

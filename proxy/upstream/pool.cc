@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/upstream/h1_pool.h"
+#include "proxy/upstream/h2_pool.h"
 
 namespace sluice::upstream {
 
@@ -36,6 +37,9 @@ void Pool::Forget(Waiter& waiter) {
 
 std::unique_ptr<Pool> MakePool(PoolContext& context, const net::Address& address,
                                std::shared_ptr<const Settings> settings) {
+  if (settings->protocol == Protocol::kHttp2) {
+    return std::make_unique<H2Pool>(context, address, std::move(settings));
+  }
   return std::make_unique<H1Pool>(context, address, std::move(settings));
 }
 

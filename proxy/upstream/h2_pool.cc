@@ -1,0 +1,133 @@
+#include "proxy/upstream/h2_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::upstream {
+
+using http::ResetReason;
+using http::h2::ClientConnection;
+
+class H2Pool::Member final : private ClientConnection::Owner {
+ public:
+  Member(H2Pool& pool, net::IoContext& io, net::Fd fd)
+      : pool_(pool),
+        connection_(io, std::move(fd), /*connecting=*/true, *this, ClientConnection::Options()),
+        timer_(io.loop.timers(), &event::Timer::Call<Member, &Member::OnTimer>, this) {}
+
+  absl::Status Start(int64_t connect_timeout_ns) {
+    timer_.SetAt(pool_.io_.loop.now_ns() + connect_timeout_ns);
+    return connection_.Start();
+  }
+
+  bool is_open() const { return is_open_; }
+  bool has_room() const {
+    return is_open_ && !connection_.is_full() && !connection_.is_going_away();
+  }
+  ClientConnection& connection() { return connection_; }
+  void StopIdling() { timer_.Cancel(); }
+
+ private:
+  void OnConnected() override {
+    is_open_ = true;
+    --pool_.opening_;
+    OnIdle();
+    pool_.Serve();
+  }
+  void OnClosed(ResetReason reason) override { pool_.OnMemberClosed(*this, reason); }
+  void OnGoingAway() override {}
+  void OnIdle() override {
+    if (pool_.is_retired_) return connection_.Drain();
+    timer_.SetAt(pool_.io_.loop.now_ns() + pool_.settings_->idle_timeout_ns);
+  }
+  void OnCapacity() override { pool_.Serve(); }
+  void OnTimer() {
+    if (!is_open_) return connection_.Close(ResetReason::kConnectTimeout);
+    if (connection_.stream_count() == 0) connection_.Drain();
+  }
+
+  H2Pool& pool_;
+  ClientConnection connection_;
+  event::Timer timer_;
+  bool is_open_ = false;
+};
+
+H2Pool::H2Pool(PoolContext& context, const net::Address& address,
+               std::shared_ptr<const Settings> settings)
+    : Pool(context.io, address), settings_(std::move(settings)) {}
+
+H2Pool::~H2Pool() = default;
+
+H2Pool::Member* H2Pool::FindRoom() {
+  const auto it = std::find_if(members_.begin(), members_.end(),
+                               [](const auto& member) { return member->has_room(); });
+  return it == members_.end() ? nullptr : it->get();
+}
+
+http::ClientStream* H2Pool::Acquire(http::ClientStreamEvents& events, Waiter& waiter, bool) {
+  if (Member* member = FindRoom()) {
+    if (http::ClientStream* stream = member->connection().NewStream(events)) {
+      member->StopIdling();
+      return stream;
+    }
+  }
+  Enqueue(waiter, events);
+  // One that is being opened will have room for many.
+  if (opening_ == 0) Open();
+  return nullptr;
+}
+
+void H2Pool::Open() {
+  absl::StatusOr<net::Fd> fd = net::StartConnect(address_);
+  if (fd.ok()) {
+    auto member = std::make_unique<Member>(*this, io_, *std::move(fd));
+    if (member->Start(settings_->connect_timeout_ns).ok()) {
+      ++opening_;
+      members_.push_back(std::move(member));
+      return;
+    }
+  }
+  failed_start_ = true;
+  io_.loop.Schedule(*this, event::Phase::kReady);
+}
+
+void H2Pool::Run() {
+  if (!std::exchange(failed_start_, false)) return;
+  while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(ResetReason::kConnectFailed);
+}
+
+void H2Pool::Serve() {
+  while (has_waiters()) {
+    Member* member = FindRoom();
+    if (member == nullptr) {
+      if (opening_ == 0 && !is_retired_) Open();
+      return;
+    }
+    Waiter* waiter = Dequeue();
+    http::ClientStream* stream = member->connection().NewStream(EventsOf(*waiter));
+    if (stream == nullptr) return waiter->OnConnectFailed(ResetReason::kPeerClosed);
+    member->StopIdling();
+    waiter->OnStream(*stream);
+  }
+}
+
+void H2Pool::OnMemberClosed(Member& member, ResetReason reason) {
+  const bool was_opening = !member.is_open();
+  if (was_opening) --opening_;
+  const auto it = std::find_if(members_.begin(), members_.end(),
+                               [&](const auto& owned) { return owned.get() == &member; });
+  io_.loop.DeleteLater(std::move(*it));
+  members_.erase(it);
+  if (!was_opening) return Serve();
+  // All of them waited for this one.
+  while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
+}
+
+void H2Pool::Retire() {
+  is_retired_ = true;
+  for (const auto& member : members_) {
+    if (member->is_open()) member->connection().Drain();
+  }
+}
+
+}  // namespace sluice::upstream

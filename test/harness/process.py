@@ -1,0 +1,125 @@
+"""Starts our programs on free ports, and ends them."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+
+def runfile(path):
+    """A file of the test's runfiles, by its path in the repository."""
+    return os.path.join(os.getcwd(), path)
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, what, seconds=30):
+    """Returns condition()'s first true value; fails if there is none for so long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError("waited %d s in vain for %s" % (seconds, what))
+        time.sleep(0.005)
+
+
+class Process:
+    """A program whose log is kept, for waiting on lines and for failures."""
+
+    def __init__(self, arguments):
+        self.lines = []
+        self._changed = threading.Condition()
+        self.process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_for_line(self, text, count=1, seconds=60):
+        """The count-th line that contains `text`, once it is there."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                found = [line for line in self.lines if text in line]
+                if len(found) >= count:
+                    return found[count - 1]
+                if self.process.poll() is not None and not self._reader.is_alive():
+                    raise AssertionError("ended before %r:\n%s" % (text, "\n".join(self.lines)))
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    raise AssertionError("no line %r in:\n%s" % (text, "\n".join(self.lines)))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=60):
+        return self.process.wait(seconds)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Proxy(Process):
+    """sluice-proxy that serves `config`, in which {port} is the listener's."""
+
+    def __init__(self, config, workers=1, extra=()):
+        self.port = free_port()
+        self.admin_port = free_port()
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.directory.name, "config.yaml")
+        self._generation = 0
+        self.write(config)
+        super().__init__([
+            runfile("proxy/main/sluice-proxy"), "--config", self.path, "--workers", str(workers),
+            "--admin-listen", "127.0.0.1:%d" % self.admin_port, *extra])
+        self.wait_for_line("serving generation 1")
+
+    def write(self, config):
+        text = config.replace("{port}", str(self.port))
+        temporary = self.path + ".new"
+        with open(temporary, "w") as f:
+            f.write(text)
+        os.rename(temporary, self.path)
+
+    def reload(self, config):
+        """Replaces the configuration; returns when the new one is served."""
+        seen = sum("serving generation" in line for line in self.lines)
+        self.write(config)
+        self.wait_for_line("serving generation", seen + 1)
+
+    def stop(self):
+        super().stop()
+        self.directory.cleanup()
+
+    def terminate(self):
+        self.signal(signal.SIGTERM)
