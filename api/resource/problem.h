@@ -17,12 +17,12 @@ namespace sluice::resource {
 // One thing that is wrong, said so that it can be mended without reading our source. The fields are
 // those of v1::Problem, which is what travels.
 struct Problem {
-  std::string kind;     // "Route"; empty: of no single resource.
-  std::string name;     // Of the resource.
-  std::string field;    // "plugins.limit_count.window", "endpoints[2].address".
-  std::string problem;  // What is wrong, with the value found: "out of range, got 25h".
-  std::string want;     // What would be right: "0s to 24h". May be empty.
-  std::string file;     // Empty: not from a file.
+  std::string kind = {};     // "Route"; empty: of no single resource.
+  std::string name = {};     // Of the resource.
+  std::string field = {};    // "plugins.limit_count.window", "endpoints[2].address".
+  std::string problem = {};  // What is wrong, with the value found: "out of range, got 25h".
+  std::string want = {};     // What would be right: "0s to 24h". May be empty.
+  std::string file = {};     // Empty: not from a file.
   uint32_t line = 0;    // From 1; 0: not known.
   bool is_warning = false;
 

@@ -111,7 +111,8 @@ void App::OnApplied(const Applied& applied, uint64_t generation) {
   for (const resource::Problem& problem : applied.problems) {
     LOG(WARNING) << resource::ToString(problem);
   }
-  if (applied.ok) LOG(INFO) << "serving generation " << generation;
+  if (!applied.ok) return;
+  LOG(INFO) << "serving generation " << generation;
 }
 
 int App::Run() {

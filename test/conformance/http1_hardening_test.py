@@ -3,8 +3,8 @@ byte of it reaches the upstream. The numbers are those of the table in docs/guid
 
 import unittest
 
-from test.harness.process import Proxy
-from test.harness.raw import Client, Server
+from harness.process import Proxy
+from harness.raw import Client, Server
 
 CONFIG = """
 kind: Listener
