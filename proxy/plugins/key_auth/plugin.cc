@@ -85,10 +85,11 @@ absl::StatusOr<Instance> MakeKeyAuth(const v1::KeyAuth& config) {
   settings.query = config.query().empty() ? "apikey" : config.query();
   if (settings.query == "-") settings.query.clear();
   const std::string realm = config.realm().empty() ? "sluice" : config.realm();
-  if (!http::IsHeaderValue(realm) || realm.find_first_of("\"\\") != std::string::npos) {
+  settings.challenge = absl::StrCat("Key realm=\"", realm, "\"");
+  if (!http::IsHeaderValue(settings.challenge) ||
+      realm.find_first_of("\"\\") != std::string::npos) {
     return FieldError("realm", "holds a quote, a backslash or a control character");
   }
-  settings.challenge = absl::StrCat("Key realm=\"", realm, "\"");
   settings.hides_credentials = !config.has_hide_credentials() || config.hide_credentials();
   return Instantiate<KeyAuth>(std::move(settings));
 }
