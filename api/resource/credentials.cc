@@ -20,7 +20,6 @@ namespace sluice::resource {
 namespace {
 
 using google::protobuf::Any;
-using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;

@@ -130,7 +130,7 @@ std::optional<Refusal> SetString(const Node& node, Syntax syntax, const FieldDes
     if (IsCredential(field)) refusal->problem = "not a string";
     return refusal;
   }
-  Put(field, message, std::move(text), &Reflection::SetString, &Reflection::AddString);
+  Put(field, message, text, &Reflection::SetString, &Reflection::AddString);
   return std::nullopt;
 }
 

@@ -391,8 +391,8 @@ void Reader::ReadSecretSource(const Node& node, const Field& field, Message& mes
   }
   Node resolved;
   resolved.type = Node::Type::kString;
-  absl::StatusOr<std::string> secret = options_.resolve_secret(source);
-  if (secret.ok()) resolved.text = *std::move(secret);
+  const absl::StatusOr<std::string> secret = options_.resolve_secret(source);
+  if (secret.ok()) resolved.text = *secret;
   // A secret comes from a file or variable of any content; a resource holds only text.
   if (!secret.ok() || FirstLineOfBadText(resolved.text) != 0) {
     Refuse(node.line,

@@ -6,7 +6,6 @@
 #include "api/resource/rules.h"
 #include "api/resource/walk.h"
 #include "api/validate/plugins/registry.h"
-#include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "sluice/v1/options.pb.h"
@@ -15,7 +14,6 @@
 namespace sluice::resource {
 namespace {
 
-using google::protobuf::Any;
 using google::protobuf::EnumDescriptor;
 using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;

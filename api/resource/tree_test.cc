@@ -93,6 +93,13 @@ TEST(YamlTreeTest, AQuoteThatNeverClosesIsAProblem) {
             (Lines{"4 ! not YAML: illegal document indicator in scalar; a closing quote"}));
 }
 
+// yaml-cpp finds empty documents in this for ever.
+TEST(YamlTreeTest, AStrayCommaIsAProblemAndEnds) {
+  EXPECT_EQ(Yaml(",x\n"), (Lines{"1 ! not YAML: text that belongs to no value; "}));
+  EXPECT_EQ(Yaml("a: 1\n---\n, b\n---\nc: 2\n"),
+            (Lines{"1 {a:1}", "2 ! not YAML: text that belongs to no value; ", "5 {c:2}"}));
+}
+
 TEST(YamlTreeTest, DepthIsLimitedWhateverTheStyle) {
   const std::string flow(100000, '[');
   EXPECT_EQ(Yaml(flow), (Lines{"1 ! lists and maps within each other are too deep; 32 at most"}));

@@ -244,8 +244,9 @@ class DocumentParser {
     std::istringstream stream(text_);
     try {
       YAML::Parser parser(stream);
-      while (parser.HandleNextDocument(handler)) {
-      }
+      // The text is one document. After a stray "," yaml-cpp goes on to find empty ones for ever.
+      const bool has_more = parser.HandleNextDocument(handler) && HasMore(parser);
+      if (has_more) return Syntax{first_line_, "not YAML: text that belongs to no value", ""};
     } catch (const TooDeep&) {
       // Reported by the builder.
     } catch (const YAML::Exception& error) {
@@ -254,6 +255,14 @@ class DocumentParser {
       return Syntax{first_line_, absl::StrCat("not YAML: ", error.what()), ""};
     }
     return std::nullopt;
+  }
+
+  bool HasMore(YAML::Parser& parser) const {
+    const auto ignore_node = [](Node&&) {};
+    const auto ignore_problem = [](uint32_t, std::string, std::string) {};
+    const TreeSink sink{ignore_node, ignore_problem};
+    Handler handler(first_line_, mended_, sink);
+    return parser.HandleNextDocument(handler);
   }
 
   Syntax SyntaxOf(const YAML::Exception& error) const {
