@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/text_format.h"
+#include "proxy/http/rules.h"
 
 namespace sluice::plugins {
 namespace internal {
@@ -32,6 +33,14 @@ void AddAll(const PluginHarness::HeaderList& from, http::HeaderMap& to) {
   for (const auto& [name, value] : from) {
     to.Add(to.arena().Copy(absl::AsciiStrToLower(name)), to.arena().Copy(value));
   }
+}
+
+// As a codec says it, which takes the header out.
+http::BodySize TakeBodySize(http::HeaderMap& headers, bool has_body) {
+  const auto length = http::ParseContentLength(headers.Get(http::HeaderId::kContentLength));
+  headers.Remove(http::HeaderId::kContentLength);
+  if (length) return http::BodySize::Length(*length);
+  return has_body ? http::BodySize::Unknown() : http::BodySize::None();
 }
 
 std::vector<std::string> Joined(const std::vector<std::string>& pieces) {
@@ -170,6 +179,7 @@ void PluginHarness::Request(absl::string_view method, absl::string_view target,
   run_ = std::make_unique<ChainRun>(*arena_);
   run_->Begin(global_chain_.get(), early_chain_.get());
   request_pieces_ = std::move(body_pieces);
+  stream_->request().body = TakeBodySize(stream_->request().headers, !request_pieces_.empty());
   stage_ = Stage::kEarly;
   Run();
 }

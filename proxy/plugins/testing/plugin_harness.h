@@ -95,7 +95,7 @@ class PluginHarness {
                            std::vector<std::string> body_pieces = {});
 
   // One request from its head to its log, or to the hook where it stands still. The header "host"
-  // becomes the authority.
+  // becomes the authority, "content-length" the length of the body; without it that is unknown.
   void Request(absl::string_view method, absl::string_view target, const HeaderList& headers = {},
                std::vector<std::string> body_pieces = {});
   // The same in two steps, for plugins that answer later: Resume() and Reply() of stream() go on.
