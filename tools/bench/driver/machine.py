@@ -60,12 +60,6 @@ def memory_kib(root: int, field: str = "Rss") -> int:
     return total
 
 
-def peak_memory_kib(pid: int) -> int:
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        match = re.search(r"^VmHWM:\s+(\d+) kB", file.read(), re.MULTILINE)
-    return int(match.group(1)) if match else 0
-
-
 def thread_cpu_ms(root: int) -> dict[str, float]:
     """CPU time of each thread of a process, by the thread's name."""
     used: dict[str, float] = {}
