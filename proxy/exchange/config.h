@@ -9,6 +9,8 @@
 #include "api/match/normalise.h"
 #include "api/match/table.h"
 #include "proxy/net/address.h"
+#include "proxy/observe/access_log_format.h"
+#include "proxy/observe/log_thread.h"
 #include "proxy/observe/worker_metrics.h"
 #include "proxy/plugins/chain.h"
 
@@ -45,6 +47,12 @@ struct CompiledRoute : Pinned {
 // Global rules that apply to one listener.
 struct GlobalChain : Pinned {
   std::shared_ptr<const plugins::Chain> chain;
+};
+
+// Where a listener logs its requests, and how.
+struct AccessLog {
+  observe::AccessLogFormat format;
+  std::shared_ptr<const observe::LogFile> file;
 };
 
 // One listener in one generation.

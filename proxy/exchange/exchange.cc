@@ -70,8 +70,7 @@ Exchange::~Exchange() {
 void Exchange::OnRequestHead(bool end) {
   request_ended_ = request_passed_ = end;
   if (end) summary_.request_end_ns = summary_.start_ns;
-  summary_.authority = request_.authority;
-  summary_.target = original_path_ = request_.path;
+  NoteTarget();
   if (listener_.rules == nullptr) return ReplyWithReason("draining");
   const ListenerRules& rules = *listener_.rules;
   max_body_bytes_ = rules.max_body_bytes;
@@ -100,13 +99,25 @@ void Exchange::OnRequestHead(bool end) {
 
 void Exchange::OnBadRequest(const http::LocalError& error) {
   request_ended_ = true;
-  summary_.authority = request_.authority;
-  summary_.target = original_path_ = request_.path;
+  NoteTarget();
   client_ip_ = client_.peer_address().ip();
   plugins::LocalReply reply;
   reply.status = error.status;
   reply.details = error.details;
   ReplyLocal(reply, "http_request_error");
+}
+
+// What the client sent, before anything is changed.
+void Exchange::NoteTarget() {
+  summary_.method = request_.method;
+  summary_.authority = request_.authority;
+  summary_.target = original_path_ = request_.path;
+  // The codec leaves path, "?" and query as they came, side by side.
+  const char* path_end = request_.path.data() + request_.path.size();
+  if (request_.query && request_.query->data() == path_end + 1) {
+    summary_.target = absl::string_view(
+        request_.path.data(), request_.path.size() + 1 + request_.query->size());
+  }
 }
 
 bool Exchange::NormalisePath() {
@@ -573,6 +584,7 @@ void Exchange::SendResponseHead() {
   const bool ends_here = response_ended_ && response_held_.empty() &&
                          response_trailers_ == nullptr &&
                          chain_.response_body().kind == BodyMode::Kind::kNone;
+  has_sent_status_ = true;
   client_.SendHead(response_, ends_here);
   if (ends_here) return Finish();
   PassResponseBody();
@@ -673,6 +685,7 @@ void Exchange::PassResponseEnd() {
   if (stage_ == Stage::kHolding) {
     response_.body = BodySize::Length(response_held_.size());
     stage_ = Stage::kResponding;
+    has_sent_status_ = true;
     client_.SendHead(response_, false);
   }
   if (!response_held_.empty()) {
@@ -819,9 +832,7 @@ void Exchange::Record() {
   timer_.Cancel();
   summary_.end_ns = worker_.io.loop.now_ns();
   const int64_t duration = summary_.end_ns - summary_.start_ns;
-  const bool has_status = response_.status != 0 &&
-                          !summary_.flags.Has(ResponseFlag::kClientDisconnected);
-  const observe::CodeClass code = observe::CodeClassOf(has_status ? response_.status : 0);
+  const observe::CodeClass code = observe::CodeClassOf(has_sent_status_ ? response_.status : 0);
   using observe::ListenerMetric;
   using observe::RouteMetric;
   worker_.metrics.Add(listener_.metrics, ListenerMetric::kRequests, code);
@@ -835,7 +846,7 @@ void Exchange::Record() {
     worker_.metrics.Add(route_->metrics, RouteMetric::kSentBytes, summary_.sent_bytes);
   }
   chain_.RunLog(*this);
-  if (worker_.log != nullptr) worker_.log->Write(*this);
+  if (listener_.access_log != nullptr) WriteLog();
   worker_.io.loop.DeleteLater(std::unique_ptr<Exchange>(this));
 }
 

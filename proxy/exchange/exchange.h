@@ -50,7 +50,8 @@ class Exchange final : public plugins::Stream,
     absl::string_view details;
     observe::ResponseFlags flags;
     absl::string_view authority;  // As the client sent it.
-    absl::string_view target;     // Path as the client sent it.
+    absl::string_view target;     // Path and query as the client sent them.
+    absl::string_view method;
     absl::string_view endpoint;   // The last one tried; empty if none.
     uint64_t generation = 0;
     uint8_t attempts = 0;
@@ -105,6 +106,7 @@ class Exchange final : public plugins::Stream,
   void OnAttemptSendRoom() override;
 
   // Request.
+  void NoteTarget();
   bool NormalisePath();
   bool MatchRoute();
   void AnswerUnmatched();
@@ -138,6 +140,7 @@ class Exchange final : public plugins::Stream,
   void AbortResponse(absl::string_view details);
   void Finish();
   void Record();
+  void WriteLog();
 
   // Time.
   void ArmTimer();
@@ -186,6 +189,7 @@ class Exchange final : public plugins::Stream,
   bool has_late_ = false;
   bool is_local_ = false;         // The response is our own.
   bool is_in_hook_ = false;
+  bool has_sent_status_ = false;
   std::optional<plugins::LocalReply> pending_reply_;
 };
 

@@ -14,13 +14,20 @@ int64_t Worker::UnixSeconds() {
   return unix_seconds_;
 }
 
+int64_t Worker::UnixNanos(int64_t loop_ns) {
+  UpdateDate();
+  return loop_ns + unix_offset_ns_;
+}
+
 void Worker::UpdateDate() {
   // Looked at ten times a second at most; formatted when the second changes.
   constexpr int64_t kFreshNs = 100'000'000;
   const int64_t now = io.loop.now_ns();
   if (date_at_ns_ != INT64_MIN && now - date_at_ns_ < kFreshNs) return;
   date_at_ns_ = now;
-  const int64_t seconds = absl::ToUnixSeconds(io.loop.now());
+  const int64_t unix_ns = absl::ToUnixNanos(io.loop.now());
+  unix_offset_ns_ = unix_ns - now;
+  const int64_t seconds = unix_ns / 1'000'000'000;
   if (seconds == unix_seconds_ && date_size_ > 0) return;
   unix_seconds_ = seconds;
   const time_t time = seconds;

@@ -18,31 +18,23 @@
 
 namespace sluice::exchange {
 
-class Exchange;
-
 // One configured listener of a worker, over all generations in which it exists.
 struct ListenerState {
   std::string name;
   // Of the present generation; null once the listener is gone from it.
   const ListenerRules* rules = nullptr;
+  const AccessLog* access_log = nullptr;  // Null: none.
   observe::MetricGroup<observe::ListenerMetric> metrics;
 };
 
-// Where finished exchanges are written to.
-class ExchangeLog {
- public:
-  virtual void Write(const Exchange& exchange) = 0;
-
- protected:
-  ~ExchangeLog() = default;
-};
-
 struct Worker {
-  Worker(net::IoContext& io, observe::WorkerMetrics& metrics, uint64_t seed)
-      : io(io), metrics(metrics), random(seed) {}
+  Worker(net::IoContext& io, observe::WorkerMetrics& metrics, observe::LogWriter& log,
+         uint64_t seed)
+      : io(io), metrics(metrics), log(log), random(seed) {}
 
   net::IoContext& io;
   observe::WorkerMetrics& metrics;
+  observe::LogWriter& log;
   observe::MetricGroup<observe::WorkersMetric> workers_group;
   upstream::FastRandom random;
   PinTable pins;
@@ -52,18 +44,23 @@ struct Worker {
   // Of the present generation.
   std::shared_ptr<const plugins::ConsumerTable> consumers;
   uint64_t generation = 0;
-  ExchangeLog* log = nullptr;
+  // Of the process, for logs.
+  std::string node;
+  std::string hostname;
   uint32_t active_exchanges = 0;
 
   // "Sun, 06 Nov 1994 08:49:37 GMT" of this second.
   absl::string_view HttpDate();
   int64_t UnixSeconds();
+  // Wall time of a moment of the loop's clock.
+  int64_t UnixNanos(int64_t loop_ns);
 
  private:
   void UpdateDate();
 
   int64_t date_at_ns_ = INT64_MIN;
   int64_t unix_seconds_ = 0;
+  int64_t unix_offset_ns_ = 0;  // From the loop's clock to wall time.
   char date_[32];
   size_t date_size_ = 0;
 };

@@ -4,22 +4,35 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
-#include <future>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "base/version.h"
 
 namespace sluice::main {
 namespace {
 
-uint64_t RandomSeed() {
-  uint64_t seed = 0;
-  // Fails only before the kernel's pool is filled; a seed of 0 is then as good as any.
-  [[maybe_unused]] const ssize_t got = getrandom(&seed, sizeof(seed), 0);
-  return seed;
+// Of the control thread: pages and the stream to the control plane.
+constexpr size_t kControlBufferBytes = size_t{512} << 20;
+constexpr int64_t kTickNs = 1'000'000'000;
+
+uint64_t RandomNumber() {
+  uint64_t number = 0;
+  // Fails only before the kernel's pool is filled; 0 is then as good as any.
+  [[maybe_unused]] const ssize_t got = getrandom(&number, sizeof(number), 0);
+  return number;
+}
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof(name) - 1);
+  return name;
 }
 
 }  // namespace
@@ -29,67 +42,160 @@ App::App(const Clock& clock, const Options& options, net::Fd signals)
       options_(options),
       signals_(std::move(signals)),
       loop_(clock),
+      pool_(kControlBufferBytes),
+      io_(loop_, pool_),
+      log_(clock),
       counters_(clock, plugins::HashKey::Random()),
       registry_(counters_),
       resolver_(loop_),
-      drain_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnDrainTimeout>, this) {}
+      figures_(metrics_),
+      drain_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnDrainTimeout>, this),
+      tick_(loop_.timers(), &event::Timer::Call<App, &App::OnTick>, this) {
+  state_.node = options_.node;
+  state_.groups = options_.groups;
+}
 
 App::~App() {
+  // Threads first, then what they use, from the outside in.
+  for (auto& worker : workers_) worker->Join();
+  if (build_ != nullptr) build_->Join();
+  sync_.client.reset();
+  sync_.keeper.reset();
+  admin_.reset();
   file_.reset();
+  lookups_.clear();
   watches_.clear();
-  // Workers first: nothing may serve what the builder is about to free.
-  std::vector<std::unique_ptr<server::Worker>> workers = std::move(workers_);
-  for (auto& worker : workers) worker->StopFromAnyThread();
-  build_.reset();
+  workers_.clear();
 }
 
 absl::Status App::Start() {
   RETURN_IF_ERROR(loop_.Init());
   RETURN_IF_ERROR(loop_.Add(signals_.get(), *this, EPOLLIN));
   RETURN_IF_ERROR(resolver_.Init());
-  RETURN_IF_ERROR(StartWorkers());
-  return StartSource();
+  const auto admin_address = net::Address::Parse(options_.admin_listen);
+  if (!admin_address) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--admin-listen: want IP:PORT, got \"", options_.admin_listen, "\""));
+  }
+  MakeWorkers();
+  admin_ = std::make_unique<server::AdminServer>(io_, *pages_);
+  RETURN_IF_ERROR(admin_->Start(*admin_address));
+  LOG(INFO) << "admin pages on http://" << admin_->address().ToString();
+  for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
+  tick_.SetAt(loop_.now_ns() + kTickNs);
+  return options_.config.empty() ? StartSync() : StartFile();
 }
 
-absl::Status App::StartWorkers() {
+void App::MakeWorkers() {
   std::vector<server::Worker*> borrowed;
   for (uint64_t i = 0; i < options_.workers; ++i) {
-    workers_.push_back(
-        std::make_unique<server::Worker>(clock_, metrics_, server::Worker::Options{RandomSeed()}));
+    workers_.push_back(std::make_unique<server::Worker>(
+        clock_, metrics_, log_,
+        server::Worker::Options{
+            .node = options_.node, .hostname = HostName(), .seed = RandomNumber()}));
     borrowed.push_back(workers_.back().get());
   }
-  build_ = std::make_unique<BuildThread>(
-      clock_,
-      [this](const std::string& name, const google::protobuf::Any& config,
-             const plugins::Declaration& declaration) {
-        return registry_.Make(name, config, declaration);
-      },
-      metrics_, borrowed,
-      BuildThread::Hooks{.on_faults = [](const Applied&) {},
-                         .on_names = [this](const std::set<std::string>& names) {
-                           loop_.PostFromAnyThread([this, names] { WatchNames(names); });
-                         }});
-  for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
-  return build_->Start();
+  const auto maker = [this](const std::string& name, const google::protobuf::Any& config,
+                            const plugins::Declaration& declaration) {
+    return registry_.Make(name, config, declaration);
+  };
+  BuildThread::Hooks hooks;
+  hooks.on_faults = [this](const Applied& applied) {
+    if (sync_.keeper != nullptr) sync_.keeper->NoteFaults(applied.problems);
+    loop_.PostFromAnyThread([this, applied] { OnApplied(applied); });
+  };
+  hooks.on_names = [this](const std::set<std::string>& names) {
+    loop_.PostFromAnyThread([this, names] { WatchNames(names); });
+  };
+  hooks.on_applied = [this](const Applied& applied) {
+    loop_.PostFromAnyThread([this, applied] { OnApplied(applied); });
+  };
+  build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, std::move(hooks));
+  pages_ = std::make_unique<Pages>(state_, loop_, metrics_, *build_, borrowed);
 }
 
-absl::Status App::StartSource() {
+absl::Status App::StartFile() {
+  state_.source = "file " + options_.config;
+  RETURN_IF_ERROR(build_->Start());
   const auto on_problems = [](const std::vector<resource::Problem>& problems) {
     for (const resource::Problem& problem : problems) LOG(ERROR) << resource::ToString(problem);
   };
   file_ = std::make_unique<FileSource>(
       loop_, options_.config,
       [this](runtime::Change change) {
-        build_->PostFromAnyThread([this, change = std::move(change)] {
-          build_->Apply(change, [this, generation = change.generation](const Applied& applied) {
-            loop_.PostFromAnyThread([this, applied, generation] { OnApplied(applied, generation); });
-          });
-        });
+        build_->PostFromAnyThread(
+            [this, change = std::move(change)] { build_->Apply(change, [](const Applied&) {}); });
       },
       on_problems);
   if (file_->Start()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(options_.config, ": not a valid configuration"));
 }
+
+absl::Status App::StartSync() {
+  for (const std::string& address : options_.control_planes) {
+    RETURN_IF_ERROR(sync::SyncClient::CheckAddress(address));
+  }
+  state_.source = "control plane " + absl::StrJoin(options_.control_planes, ", ");
+  ASSIGN_OR_RETURN(sync_.directory, sync::StateDirectory::Open(options_.state_dir));
+  ASSIGN_OR_RETURN(std::unique_ptr<sync::ActivationMarker> marker,
+                   sync::ActivationMarker::Open(*sync_.directory, sync::ReadMachineState()));
+  sync_.applier = std::make_unique<ViewApplier>(*build_);
+  RETURN_IF_ERROR(build_->Init());
+  sync_.keeper = std::make_unique<sync::Keeper>(build_->loop(), clock_, *sync_.directory,
+                                                std::move(marker), *sync_.applier);
+  sync::SyncClient::Options options;
+  options.control_planes = options_.control_planes;
+  options.identity = {.node = options_.node,
+                      .groups = options_.groups,
+                      .build = std::string(kVersion),
+                      .schema = kSchema,
+                      .plugins = registry_.names(),
+                      .started_at_ns = static_cast<uint64_t>(absl::ToUnixNanos(clock_.Now())),
+                      .instance = RandomNumber()};
+  sync_.client = std::make_unique<sync::SyncClient>(io_, build_->loop(), *sync_.keeper, *this,
+                                                    std::move(options));
+  RETURN_IF_ERROR(build_->Start());
+  sync_.client->Start();
+  return absl::OkStatus();
+}
+
+int App::Run() {
+  loop_.Run();
+  return exit_status_;
+}
+
+void App::OnTick() {
+  pool_.Trim();
+  tick_.SetAt(loop_.now_ns() + kTickNs);
+  if (sync_.client == nullptr) return;
+  const sync::SyncClient::State& state = sync_.client->state();
+  state_.is_connected = state.is_connected;
+  if (state.active) state_.view_hash = absl::BytesToHexString(state.active->view_hash);
+  state_.persisted_generation = state.persisted ? state.persisted->number : 0;
+}
+
+void App::OnApplied(const Applied& applied) {
+  for (const resource::Problem& problem : applied.problems) {
+    LOG(WARNING) << resource::ToString(problem);
+  }
+  using observe::ProcessMetric;
+  if (!applied.ok) {
+    metrics_.Set(ProcessMetric::kConfigRejected, metrics_.Get(ProcessMetric::kConfigRejected) + 1);
+    LOG(ERROR) << "generation " << applied.generation
+               << " cannot be served; the one before stays";
+    return;
+  }
+  metrics_.Set(ProcessMetric::kConfigApplied, metrics_.Get(ProcessMetric::kConfigApplied) + 1);
+  state_.is_serving = true;
+  state_.generation = applied.generation;
+  state_.faults.clear();
+  for (const resource::Problem& problem : applied.problems) {
+    state_.faults.push_back(resource::ToString(problem));
+  }
+  LOG(INFO) << "serving generation " << applied.generation;
+}
+
+// --- Names ---------------------------------------------------------------------------------------
 
 void App::WatchNames(const std::set<std::string>& names) {
   std::erase_if(watches_, [&](const auto& watch) { return !names.contains(watch.first); });
@@ -107,34 +213,51 @@ void App::WatchNames(const std::set<std::string>& names) {
   }
 }
 
-void App::OnApplied(const Applied& applied, uint64_t generation) {
-  for (const resource::Problem& problem : applied.problems) {
-    LOG(WARNING) << resource::ToString(problem);
-  }
-  if (!applied.ok) return;
-  LOG(INFO) << "serving generation " << generation;
+void App::Resolve(const std::string& host, OnResolved on_resolved) {
+  // The first answer is enough; the watch goes with the next look-up of the name.
+  auto once = std::make_shared<OnResolved>(std::move(on_resolved));
+  lookups_[host] = resolver_.Resolve(
+      host, [once](const absl::StatusOr<net::dns::Resolver::Addresses>& addresses) {
+        if (*once != nullptr) std::exchange(*once, nullptr)(addresses);
+      });
 }
 
-int App::Run() {
-  loop_.Run();
-  return exit_status_;
+// --- For the control plane -----------------------------------------------------------------------
+
+sync::Figures App::CollectFigures() {
+  return figures_.Collect();
 }
+
+void App::GetPage(const std::string& path, absl::AnyInvocable<void(Page)> done) {
+  pages_->GetPage(path, [done = std::move(done)](server::Page page) mutable {
+    done({static_cast<uint32_t>(page.status), std::move(page.content_type), std::move(page.body)});
+  });
+}
+
+// --- The end -------------------------------------------------------------------------------------
 
 void App::OnEvents(uint32_t) {
   signalfd_siginfo info;
   while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
-    if (info.ssi_signo == SIGHUP) continue;
-    OnTerminate();
+    if (info.ssi_signo == SIGHUP) {
+      log_.ReopenFromAnyThread();
+    } else {
+      OnTerminate();
+    }
   }
 }
 
 void App::OnTerminate() {
-  if (is_draining_) {
+  if (state_.is_draining) {
     LOG(WARNING) << "second signal: ending at once";
     exit_status_ = 1;
     return loop_.StopFromAnyThread();
   }
-  is_draining_ = true;
+  state_.is_draining = true;
+  // What is served does not change any more: a generation that came now would take the routes of
+  // requests that still run.
+  file_.reset();
+  if (sync_.client != nullptr) sync_.client->Stop();
   LOG(INFO) << "draining for at most " << absl::FormatDuration(options_.drain_timeout);
   drain_timer_.SetAt(loop_.now_ns() + absl::ToInt64Nanoseconds(options_.drain_timeout));
   busy_workers_ = workers_.size();

@@ -1,7 +1,7 @@
 // The parts of a proxy process, put together.
 //
-// Thread: the main one, which is the control thread: it runs the loop of signals, admin pages, the
-// stream to the control plane and everything that is not a request.
+// Thread: the main one, which is the control thread: it runs the loop of signals, admin pages, DNS,
+// the stream to the control plane and everything that is not a request.
 #pragma once
 
 #include <map>
@@ -12,16 +12,23 @@
 
 #include "proxy/event/loop.h"
 #include "proxy/main/build_thread.h"
+#include "proxy/main/figures.h"
 #include "proxy/main/file_source.h"
 #include "proxy/main/options.h"
+#include "proxy/main/pages.h"
+#include "proxy/main/view_applier.h"
 #include "proxy/net/dns/resolver.h"
+#include "proxy/observe/log_thread.h"
 #include "proxy/plugins/limit_count/counter_table.h"
 #include "proxy/plugins/registry.h"
+#include "proxy/server/admin/admin_server.h"
 #include "proxy/server/worker.h"
+#include "proxy/sync/keeper.h"
+#include "proxy/sync/sync_client.h"
 
 namespace sluice::main {
 
-class App final : private event::Handler {
+class App final : private event::Handler, private sync::ProxyHooks {
  public:
   // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP.
   App(const Clock& clock, const Options& options, net::Fd signals);
@@ -33,31 +40,58 @@ class App final : private event::Handler {
   int Run();
 
  private:
+  // Connected to a control plane: what that takes.
+  struct Sync {
+    std::unique_ptr<sync::StateDirectory> directory;
+    std::unique_ptr<ViewApplier> applier;
+    std::unique_ptr<sync::Keeper> keeper;
+    std::unique_ptr<sync::SyncClient> client;
+  };
+
   void OnEvents(uint32_t events) override;  // Of the signals.
   void OnTerminate();
   void OnWorkerIdle();
   void OnDrainTimeout();
-  void OnApplied(const Applied& applied, uint64_t generation);
+  void OnTick();
+  // A generation was applied, or not, or local faults changed.
+  void OnApplied(const Applied& applied);
   // The upstreams name these hosts now.
   void WatchNames(const std::set<std::string>& names);
-  absl::Status StartWorkers();
-  absl::Status StartSource();
+  void MakeWorkers();
+  absl::Status StartFile();
+  absl::Status StartSync();
+
+  // sync::ProxyHooks
+  void Resolve(const std::string& host, OnResolved on_resolved) override;
+  sync::Figures CollectFigures() override;
+  void GetPage(const std::string& path, absl::AnyInvocable<void(Page)> done) override;
 
   const Clock& clock_;
   const Options options_;
   net::Fd signals_;
   event::Loop loop_;
+  net::BlockPool pool_;
+  net::IoContext io_;
   observe::MetricRegistry metrics_;
+  observe::LogThread log_;
   plugins::CounterTable counters_;
   plugins::Registry registry_;
-  std::vector<std::unique_ptr<server::Worker>> workers_;
-  std::unique_ptr<BuildThread> build_;
-  std::unique_ptr<FileSource> file_;
   net::dns::Resolver resolver_;
+  FigureCollector figures_;
+  ProxyState state_;
+  // The workers stop before the build thread, which frees what they use.
+  std::unique_ptr<BuildThread> build_;
+  std::vector<std::unique_ptr<server::Worker>> workers_;
+  std::unique_ptr<Pages> pages_;
+  std::unique_ptr<server::AdminServer> admin_;
+  std::unique_ptr<FileSource> file_;
+  Sync sync_;
   std::map<std::string, std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // By host.
+  // Of control planes that are being looked up.
+  std::map<std::string, std::unique_ptr<net::dns::Resolver::Watch>> lookups_;
   event::Timer drain_timer_;
+  event::Timer tick_;
   size_t busy_workers_ = 0;
-  bool is_draining_ = false;
   int exit_status_ = 0;
 };
 

@@ -18,8 +18,37 @@ std::vector<exchange::PinTable*> PinsOf(const std::vector<server::Worker*>& work
   return pins;
 }
 
-Applied FromFaults(const std::vector<server::BindFault>& faults) {
-  Applied applied{.ok = true};
+}  // namespace
+
+BuildThread::BuildThread(const Clock& clock, runtime::PluginMaker maker,
+                         observe::MetricRegistry& metrics, observe::LogThread& log,
+                         std::vector<server::Worker*> workers, Hooks hooks)
+    : loop_(clock),
+      builder_(std::move(maker), metrics, log, PinsOf(workers)),
+      publisher_(loop_, workers,
+                 [this](const std::vector<server::BindFault>& faults) {
+                   hooks_.on_faults(FromFaults(faults));
+                 }),
+      hooks_(std::move(hooks)),
+      reap_timer_(loop_.timers(), &event::Timer::Call<BuildThread, &BuildThread::OnReapTimer>,
+                  this) {}
+
+BuildThread::~BuildThread() { Join(); }
+
+void BuildThread::Join() {
+  if (!thread_.joinable()) return;
+  loop_.StopFromAnyThread();
+  thread_.join();
+}
+
+absl::Status BuildThread::Init() {
+  if (is_ready_) return absl::OkStatus();
+  is_ready_ = true;
+  return loop_.Init();
+}
+
+Applied BuildThread::FromFaults(const std::vector<server::BindFault>& faults) const {
+  Applied applied{.generation = builder_.snapshot()->generation, .ok = true};
   for (const server::BindFault& fault : faults) {
     applied.problems.push_back({.kind = "Listener",
                                 .name = fault.listener,
@@ -30,29 +59,9 @@ Applied FromFaults(const std::vector<server::BindFault>& faults) {
   return applied;
 }
 
-}  // namespace
-
-BuildThread::BuildThread(const Clock& clock, runtime::PluginMaker maker,
-                         observe::MetricRegistry& metrics, std::vector<server::Worker*> workers,
-                         Hooks hooks)
-    : loop_(clock),
-      builder_(std::move(maker), metrics, PinsOf(workers)),
-      publisher_(loop_, workers,
-                 [this](const std::vector<server::BindFault>& faults) {
-                   hooks_.on_faults(FromFaults(faults));
-                 }),
-      hooks_(std::move(hooks)),
-      reap_timer_(loop_.timers(), &event::Timer::Call<BuildThread, &BuildThread::OnReapTimer>,
-                  this) {}
-
-BuildThread::~BuildThread() {
-  if (!thread_.joinable()) return;
-  loop_.StopFromAnyThread();
-  thread_.join();
-}
 
 absl::Status BuildThread::Start() {
-  if (absl::Status status = loop_.Init(); !status.ok()) return status;
+  if (absl::Status status = Init(); !status.ok()) return status;
   thread_ = std::thread([this] {
     // Of this thread alone, as Linux has it. Refused, it is only less polite.
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
@@ -63,8 +72,16 @@ absl::Status BuildThread::Start() {
 
 void BuildThread::Apply(const runtime::Change& change, std::function<void(const Applied&)> done) {
   runtime::Builder::Outcome outcome = builder_.Build(change);
-  if (!outcome.ok()) return done({.ok = false, .problems = std::move(outcome.problems)});
-  Publish(std::move(outcome.result), std::move(done));
+  const auto tell = [this, done = std::move(done)](const Applied& applied) {
+    hooks_.on_applied(applied);
+    done(applied);
+  };
+  if (!outcome.ok()) {
+    return tell({.generation = change.generation,
+                 .ok = false,
+                 .problems = std::move(outcome.problems)});
+  }
+  Publish(std::move(outcome.result), tell);
   std::set<std::string> names = builder_.WantedNames();
   if (names == names_) return;
   names_ = std::move(names);

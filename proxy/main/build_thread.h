@@ -20,31 +20,42 @@ namespace sluice::main {
 
 // What became of a change.
 struct Applied {
+  uint64_t generation = 0;
   bool ok = false;  // Served by every worker, but for what `problems` say.
   std::vector<resource::Problem> problems;
 };
 
 class BuildThread {
  public:
-  // `on_faults`: local faults changed without a change of configuration; on this thread.
-  // `on_names`: host names whose addresses are wanted now; on this thread.
+  // All run on this thread.
   struct Hooks {
+    // Every result of Apply(), besides its `done`.
+    std::function<void(const Applied&)> on_applied;
+    // Local faults changed without a change of configuration.
     std::function<void(const Applied&)> on_faults;
+    // Host names whose addresses are wanted now.
     std::function<void(const std::set<std::string>&)> on_names;
   };
 
   BuildThread(const Clock& clock, runtime::PluginMaker maker, observe::MetricRegistry& metrics,
-              std::vector<server::Worker*> workers, Hooks hooks);
-  // Stops and joins. The workers have stopped before.
+              observe::LogThread& log, std::vector<server::Worker*> workers, Hooks hooks);
   ~BuildThread();
 
+  // Makes the loop ready for those who are to run on it; Start() does, too.
+  absl::Status Init();
   absl::Status Start();
+  // Stops the thread and waits for it. The workers have stopped before.
+  void Join();
 
   // On the build thread. `done` runs there when the change is served or refused.
   void Apply(const runtime::Change& change, std::function<void(const Applied&)> done);
   void Resolve(const std::string& host, std::vector<net::IpAddress> addresses);
   std::shared_ptr<const server::Snapshot> snapshot() const { return builder_.snapshot(); }
 
+  size_t route_count() const { return builder_.route_count(); }
+
+  // For what else runs here.
+  event::Loop& loop() { return loop_; }
   void PostFromAnyThread(absl::AnyInvocable<void()> work) {
     loop_.PostFromAnyThread(std::move(work));
   }
@@ -54,7 +65,10 @@ class BuildThread {
   void ReapLater();
   void OnReapTimer();
 
+  Applied FromFaults(const std::vector<server::BindFault>& faults) const;
+
   event::Loop loop_;
+  bool is_ready_ = false;
   runtime::Builder builder_;
   server::Publisher publisher_;
   const Hooks hooks_;

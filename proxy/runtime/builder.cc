@@ -14,10 +14,11 @@
 
 namespace sluice::runtime {
 
-Builder::Builder(PluginMaker maker, observe::MetricRegistry& metrics,
+Builder::Builder(PluginMaker maker, observe::MetricRegistry& metrics, observe::LogThread& log,
                  std::vector<exchange::PinTable*> pins)
     : maker_(std::move(maker)),
       metrics_(metrics),
+      log_(log),
       pins_(std::move(pins)),
       clusters_(metrics),
       consumers_(std::make_shared<const plugins::ConsumerTable>()) {}
@@ -82,7 +83,11 @@ void Builder::CompileLayers(Draft& draft) const {
 
 void Builder::CheckListeners(Draft& draft) const {
   for (const auto& [name, resource] : draft.upserts[Kind::kListener]) {
-    draft.listeners[name] = ToListenerSpec(*resource, draft.problems);
+    server::ListenerSpec& spec = draft.listeners[name];
+    spec = ToListenerSpec(*resource, draft.problems);
+    if (resource->listener().has_access_log()) {
+      spec.access_log = ToAccessLog(*resource, log_, draft.problems);
+    }
   }
 }
 

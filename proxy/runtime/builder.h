@@ -47,7 +47,7 @@ struct Change {
 class Builder {
  public:
   // `pins`: the tables of all workers.
-  Builder(PluginMaker maker, observe::MetricRegistry& metrics,
+  Builder(PluginMaker maker, observe::MetricRegistry& metrics, observe::LogThread& log,
           std::vector<exchange::PinTable*> pins);
   ~Builder();
   Builder(const Builder&) = delete;
@@ -133,6 +133,7 @@ class Builder {
 
   const PluginMaker maker_;
   observe::MetricRegistry& metrics_;
+  observe::LogThread& log_;
   const std::vector<exchange::PinTable*> pins_;
   std::vector<uint32_t> free_pins_;
   uint32_t next_pin_ = 0;

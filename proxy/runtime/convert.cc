@@ -105,6 +105,25 @@ void FillRules(const v1::Resource& resource, exchange::ListenerRules& rules) {
   }
 }
 
+std::shared_ptr<const exchange::AccessLog> ToAccessLog(const v1::Resource& resource,
+                                                       observe::LogThread& log,
+                                                       std::vector<resource::Problem>& problems) {
+  const v1::Listener::AccessLog& config = resource.listener().access_log();
+  const bool is_json = config.format() == v1::Listener::AccessLog::FORMAT_JSON;
+  absl::StatusOr<observe::AccessLogFormat> format =
+      is_json ? observe::AccessLogFormat::Json({config.fields().begin(), config.fields().end()})
+              : observe::AccessLogFormat::Text(config.template_());
+  if (!format.ok()) {
+    problems.push_back({.kind = "Listener",
+                        .name = resource.name(),
+                        .field = is_json ? "access_log.fields" : "access_log.template",
+                        .problem = std::string(format.status().message())});
+    return nullptr;
+  }
+  return std::make_shared<const exchange::AccessLog>(
+      exchange::AccessLog{*std::move(format), log.Open(config.path())});
+}
+
 upstream::Settings ToUpstreamSettings(const v1::Resource& resource) {
   const v1::Upstream& upstream = resource.upstream();
   upstream::Settings settings;

@@ -2,6 +2,7 @@
 // defaults here, and only here.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "api/resource/problem.h"
@@ -20,6 +21,11 @@ server::ListenerSpec ToListenerSpec(const v1::Resource& listener,
                                     std::vector<resource::Problem>& problems);
 // Fills what a listener says about its requests.
 void FillRules(const v1::Resource& listener, exchange::ListenerRules& rules);
+
+// Opens the listener's access log; null, with a problem, if its format cannot be compiled.
+std::shared_ptr<const exchange::AccessLog> ToAccessLog(const v1::Resource& listener,
+                                                       observe::LogThread& log,
+                                                       std::vector<resource::Problem>& problems);
 
 upstream::Settings ToUpstreamSettings(const v1::Resource& upstream);
 

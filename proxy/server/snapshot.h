@@ -20,6 +20,7 @@ struct ListenerSpec {
   http::h1::ServerSettings http;
   uint32_t max_connections = UINT32_MAX;
   std::shared_ptr<const exchange::ListenerRules> rules;
+  std::shared_ptr<const exchange::AccessLog> access_log;  // Null: none.
   observe::MetricGroup<observe::ListenerMetric> metrics;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
 };

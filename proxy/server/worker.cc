@@ -12,27 +12,33 @@ constexpr int64_t kTickNs = 1'000'000'000;
 
 }  // namespace
 
-Worker::Worker(const Clock& clock, observe::MetricRegistry& metrics, Options options)
+Worker::Worker(const Clock& clock, observe::MetricRegistry& metrics, observe::LogThread& log,
+               Options options)
     : loop_(clock),
       pool_(options.buffer_budget_bytes),
       io_(loop_, pool_),
-      exchange_(io_, metrics.AddWorker(), options.seed),
+      exchange_(io_, metrics.AddWorker(), log.AddWriter(), options.seed),
       pool_context_{io_, scratch_head_},
       tick_(loop_.timers(), &event::Timer::Call<Worker, &Worker::OnTick>, this) {
   exchange_.workers_group = metrics.workers_group();
+  exchange_.node = options.node;
+  exchange_.hostname = options.hostname;
   exchange_.consumers = std::make_shared<const plugins::ConsumerTable>();
 }
 
 Worker::~Worker() {
-  if (thread_.joinable()) {
-    loop_.StopFromAnyThread();
-    thread_.join();
-  }
+  Join();
   // Connections name their listeners, exchanges their clusters: in that order.
   for (auto& [name, listener] : listeners_) listener->CloseConnections();
   for (auto& listener : retired_) listener->CloseConnections();
   loop_.RunOnce(absl::ZeroDuration());
   exchange_.clusters.clear();
+}
+
+void Worker::Join() {
+  if (!thread_.joinable()) return;
+  loop_.StopFromAnyThread();
+  thread_.join();
 }
 
 absl::Status Worker::Start() {

@@ -27,19 +27,21 @@ struct NewSocket {
 class Worker {
  public:
   struct Options {
+    std::string node;
+    std::string hostname;
     uint64_t seed = 0;
     size_t buffer_budget_bytes = size_t{256} << 20;
   };
 
-  Worker(const Clock& clock, observe::MetricRegistry& metrics, Options options);
-  // Stops and joins.
+  Worker(const Clock& clock, observe::MetricRegistry& metrics, observe::LogThread& log,
+         Options options);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   absl::Status Start();
-  // Ends the thread; the destructor waits for it.
-  void StopFromAnyThread() { loop_.StopFromAnyThread(); }
+  // Stops the thread and waits for it. What it holds goes with the destructor.
+  void Join();
 
   // Serves `snapshot` from its next turn on: clusters first, then listeners, in one turn. `done`
   // runs on the worker when it no longer looks at the generation before, whose parts it has dropped.

@@ -30,6 +30,7 @@ WorkerListener::WorkerListener(exchange::Worker& worker, http::h1::RawHead& scra
   state_.name = spec_->name;
   state_.rules = spec_->rules.get();
   state_.metrics = spec_->metrics;
+  state_.access_log = spec_->access_log.get();
 }
 
 WorkerListener::~WorkerListener() {
@@ -46,6 +47,7 @@ void WorkerListener::Update(std::shared_ptr<const ListenerSpec> spec) {
   state_.name = spec_->name;
   state_.rules = spec_->rules.get();
   state_.metrics = spec_->metrics;
+  state_.access_log = spec_->access_log.get();
 }
 
 void WorkerListener::Drain() {

@@ -1,0 +1,42 @@
+#include "proxy/main/view_applier.h"
+
+#include <memory>
+#include <utility>
+
+namespace sluice::main {
+namespace {
+
+v1::RegisteredEndpoint ToProto(const sync::RegisteredEndpoint& endpoint) {
+  v1::RegisteredEndpoint proto;
+  proto.set_upstream(endpoint.upstream);
+  proto.set_owner(endpoint.owner);
+  proto.set_address(endpoint.address);
+  proto.set_weight(endpoint.weight);
+  return proto;
+}
+
+}  // namespace
+
+void ViewApplier::Apply(const sync::ViewChange& view, absl::AnyInvocable<void(Result)> done) {
+  runtime::Change change;
+  change.generation = view.generation.number;
+  for (const sync::ViewChange::Upsert& upsert : view.upserts) {
+    change.upserts.push_back({upsert.key, upsert.bytes});
+  }
+  change.removals = view.removals;
+  for (const auto& endpoint : view.endpoint_upserts) {
+    change.endpoint_upserts.push_back(ToProto(endpoint));
+  }
+  for (const auto& endpoint : view.endpoint_removals) {
+    change.endpoint_removals.push_back(ToProto(endpoint));
+  }
+  auto shared = std::make_shared<absl::AnyInvocable<void(Result)>>(std::move(done));
+  build_.Apply(change, [shared](const Applied& applied) {
+    const Outcome outcome = !applied.ok              ? Outcome::kRejected
+                            : applied.problems.empty() ? Outcome::kActive
+                                                       : Outcome::kDegraded;
+    (*shared)({outcome, applied.problems});
+  });
+}
+
+}  // namespace sluice::main

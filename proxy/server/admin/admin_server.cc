@@ -1,0 +1,117 @@
+#include "proxy/server/admin/admin_server.h"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "base/status_macros.h"
+
+namespace sluice::server {
+namespace {
+
+// An operator's browser and a scraper or two.
+constexpr size_t kMaxConnections = 256;
+
+}  // namespace
+
+// One request. Deletes itself by Loop::DeleteLater() when it is answered or given up; an answer that
+// comes later finds it gone through `alive`.
+class AdminServer::Request final : public http::ServerStreamEvents {
+ public:
+  Request(AdminServer& server, http::ServerStream& stream)
+      : server_(server), stream_(stream), arena_(server.io_.pool, memory_, memory_ + sizeof(memory_)),
+        head_(arena_) {}
+
+  http::RequestHead& request_head() override { return head_; }
+
+  void OnRequestHead(bool) override {
+    is_head_ = head_.method_id == http::Method::kHead;
+    if (!is_head_ && head_.method_id != http::Method::kGet) {
+      return Answer({405, "text/plain; charset=utf-8", "these pages are read only: use GET\n"});
+    }
+    std::string target(head_.path);
+    if (head_.query) target += "?" + std::string(*head_.query);
+    server_.pages_.GetPage(target, [this, alive = alive_](Page page) {
+      if (*alive) Answer(std::move(page));
+    });
+  }
+
+  void OnBadRequest(const http::LocalError& error) override {
+    Answer({error.status, "text/plain; charset=utf-8", std::string(error.details) + "\n"});
+  }
+  void OnRequestBody(net::Buffer&&) override {}
+  void OnRequestEnd(const http::HeaderMap*) override {}
+  void OnClientReset(http::ResetReason, const http::LocalError* error) override {
+    if (error == nullptr) return End();
+    OnBadRequest(*error);
+  }
+  void OnSendRoom() override {}
+
+ private:
+  void Answer(Page page) {
+    http::ResponseHead response(arena_);
+    response.status = page.status;
+    response.body = http::BodySize::Length(page.body.size());
+    response.headers.Add(http::HeaderId::kContentType, page.content_type);
+    response.headers.Add("cache-control", "no-store");
+    response.headers.Add("x-content-type-options", "nosniff");
+    stream_.SendHead(response, false);
+    net::Buffer body;
+    if (!is_head_) body.AppendCopy(server_.io_.pool, page.body);
+    stream_.SendBody(std::move(body), true);
+    stream_.Release();
+    End();
+  }
+
+  void End() {
+    *alive_ = false;
+    server_.io_.loop.DeleteLater(std::unique_ptr<Request>(this));
+  }
+
+  AdminServer& server_;
+  http::ServerStream& stream_;
+  char memory_[2048];
+  http::Arena arena_;
+  http::RequestHead head_;
+  bool is_head_ = false;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+AdminServer::AdminServer(net::IoContext& io, PageSource& pages) : io_(io), pages_(pages) {}
+
+AdminServer::~AdminServer() {
+  if (fd_.is_open()) io_.loop.Remove(fd_.get());
+  while (!connections_.empty()) connections_.begin()->first->CloseNow();
+}
+
+absl::Status AdminServer::Start(const net::Address& address) {
+  if (address.port() != 0) RETURN_IF_ERROR(net::ProbeBind(address));
+  ASSIGN_OR_RETURN(fd_, net::Listen(address, 128));
+  return io_.loop.Add(fd_.get(), *this, EPOLLIN);
+}
+
+void AdminServer::OnEvents(uint32_t) {
+  sockaddr_storage storage;
+  socklen_t length = sizeof(storage);
+  net::Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd.is_open() || connections_.size() >= kMaxConnections) return;
+  http::h1::ServerConnection::Host& host = *this;
+  auto connection = std::make_unique<http::h1::ServerConnection>(
+      io_, std::move(fd), net::Address::FromSockaddr(storage), ++next_id_, host);
+  if (!connection->Start().ok()) return;
+  http::h1::ServerConnection* key = connection.get();
+  connections_.emplace(key, std::move(connection));
+}
+
+void AdminServer::OnClosed(http::h1::ServerConnection& connection) {
+  const auto it = connections_.find(&connection);
+  io_.loop.DeleteLater(std::move(it->second));
+  connections_.erase(it);
+}
+
+http::ServerStreamEvents* AdminServer::NewStream(http::ServerStream& stream) {
+  return new Request(*this, stream);
+}
+
+}  // namespace sluice::server

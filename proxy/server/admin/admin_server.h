@@ -1,0 +1,50 @@
+// Read-only pages over HTTP, on the control thread: the same codec as for traffic, no exchange.
+//
+// Answers GET and HEAD only, closes nothing, shares nothing with workers.
+//
+// Thread: its loop's. Lifetime: `io` and `pages` outlive it.
+#pragma once
+
+#include <memory>
+
+#include "absl/container/flat_hash_map.h"
+#include "proxy/http/h1/server_connection.h"
+#include "proxy/net/connection.h"
+#include "proxy/server/admin/page.h"
+
+namespace sluice::server {
+
+class AdminServer final : private event::Handler,
+                          private http::h1::ServerConnection::Host,
+                          private http::StreamAcceptor {
+ public:
+  AdminServer(net::IoContext& io, PageSource& pages);
+  ~AdminServer();
+
+  // Errors as net::Listen().
+  absl::Status Start(const net::Address& address);
+  // Where it listens: for port 0.
+  net::Address address() const { return net::LocalAddress(fd_.get()); }
+
+ private:
+  class Request;
+
+  void OnEvents(uint32_t events) override;
+  const http::h1::ServerSettings& settings() const override { return settings_; }
+  http::StreamAcceptor& acceptor() override { return *this; }
+  bool is_draining() const override { return false; }
+  http::h1::RawHead& scratch_head() override { return scratch_head_; }
+  void OnClosed(http::h1::ServerConnection& connection) override;
+  http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
+
+  net::IoContext& io_;
+  PageSource& pages_;
+  net::Fd fd_;
+  const http::h1::ServerSettings settings_;
+  http::h1::RawHead scratch_head_;
+  uint64_t next_id_ = 0;
+  absl::flat_hash_map<http::h1::ServerConnection*, std::unique_ptr<http::h1::ServerConnection>>
+      connections_;
+};
+
+}  // namespace sluice::server
