@@ -152,7 +152,8 @@ absl::Status App::StartSync() {
                       .plugins = registry_.names(),
                       .started_at_ns = static_cast<uint64_t>(absl::ToUnixNanos(clock_.Now())),
                       .instance = RandomNumber()};
-  sync_.client = std::make_unique<sync::SyncClient>(io_, build_->loop(), *sync_.keeper, *this,
+  sync::ProxyHooks& hooks = *this;
+  sync_.client = std::make_unique<sync::SyncClient>(io_, build_->loop(), *sync_.keeper, hooks,
                                                     std::move(options));
   RETURN_IF_ERROR(build_->Start());
   sync_.client->Start();
