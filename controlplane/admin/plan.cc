@@ -10,6 +10,7 @@
 #include "api/resource/credentials.h"
 #include "api/resource/digest.h"
 #include "api/resource/rules.h"
+#include "api/resource/stored_form.h"
 #include "api/resource/walk.h"
 #include "api/validate/resource.h"
 #include "base/status_macros.h"
@@ -162,7 +163,7 @@ class ApplyPlanner {
     const auto before = state_.resources.Find(key);
     if (owner_.has_value()) Stamp(key, location, before.get(), resource);
     const v1::Resource as_given = resource;
-    resource::HashCredentials(resource);
+    resource::ToStoredForm(resource);
     std::string bytes = resource::Serialise(resource);
     if (before != nullptr && before->bytes == bytes) return;
     CheckHashes(key, location, before.get(), as_given);
