@@ -139,7 +139,10 @@ ParseResult ParseRequestLine(const char*& p, const char* end, RawHead& out) {
 
 ParseResult ParseStatusLine(const char*& p, const char* end, RawHead& out) {
   constexpr ptrdiff_t kUpToCode = 12;  // HTTP/1.1 200
-  if (end - p < kUpToCode) return kIncomplete;
+  if (end - p < kUpToCode) {
+    const bool has_line = std::memchr(p, '\n', static_cast<size_t>(end - p)) != nullptr;
+    return has_line ? Error(502, "upstream_protocol_error") : kIncomplete;
+  }
   out.minor_version = ParseMinorVersion(p);
   if (out.minor_version < 0 || p[8] != ' ') return Error(502, "upstream_protocol_error");
   out.status = 0;

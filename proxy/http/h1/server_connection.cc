@@ -313,7 +313,8 @@ void ServerConnection::OnInputEnd() {
       if (connection_.out().empty()) Closed();
       return;
     default:
-      return Closed();
+      // A client that half-closed may still be owed the end of its last response.
+      return BeginClosing();
   }
 }
 
