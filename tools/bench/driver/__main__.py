@@ -96,7 +96,7 @@ def main() -> int:
             progress(f"{name}: {', '.join(peer.name for peer in taking_part)}")
             section = WORKLOADS[name](bench, taking_part)
             how = method(bench, taking_part)
-        except (BenchError, RuntimeError) as error:
+        except (BenchError, RuntimeError, OSError) as error:
             progress(f"{name} failed: {error}")
             failed = True
             continue

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from . import envoy_config
+from . import envoy_config, machine
 from .peers import Running
 
 
@@ -24,15 +24,19 @@ class Changer:
     def __init__(self, running: Running):
         self.running = running
         self.done = 0
+        self.thread_ms: dict[str, float] = {}  # CPU time of the proxy's threads while it changed.
 
     def change(self, number: int) -> None:
         raise NotImplementedError
 
     def until_ended(self, process: subprocess.Popen) -> None:
         """Makes changes at the rate until the process has ended."""
+        before = machine.thread_cpu_ms(self.running.pid)
         thread = threading.Thread(target=self._loop, args=(process,))
         thread.start()
         thread.join()
+        for name, used in machine.thread_cpu_ms(self.running.pid).items():
+            self.thread_ms[name] = self.thread_ms.get(name, 0) + used - before.get(name, 0)
 
     def _loop(self, process: subprocess.Popen) -> None:
         # Of this thread only: whoever changes must not delay whoever measures on the same CPU.
@@ -103,6 +107,23 @@ class EnvoyFile(Changer):
         new.rename(self.running.home / "routes.json")
 
 
+class SluiceApply(Changer):
+    means = "sluicectl apply"
+
+    def change(self, number):
+        routes = self.running.site.routes
+        index = number % len(routes)
+        path = routes[index].path
+        file = self.running.home / "change.yaml"
+        # Another timeout each time round, so that no change is an empty one.
+        file.write_text(f'kind: Route\nname: r{index}\npaths: ["{path}"]\nupstream: hairpin\n'
+                        f"timeout: {16 + number // len(routes)}s\n", encoding="utf-8")
+        done = subprocess.run(self.running.peer.apply_command(file), capture_output=True,
+                              text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+
+
 def changer_of(running: Running) -> Changer:
-    return {"nginx": NginxReload, "haproxy": HaproxyRuntime,
+    return {"nginx": NginxReload, "haproxy": HaproxyRuntime, "sluice": SluiceApply,
             "envoy-tree": EnvoyFile}[running.peer.name](running)

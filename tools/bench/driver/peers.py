@@ -10,6 +10,7 @@ import subprocess
 import time
 
 from . import envoy_config, machine
+from .control_plane import ControlPlane
 from .site import API_KEY, LIMIT_PER_MINUTE, Site
 
 
@@ -31,6 +32,11 @@ class Peer:
 
     def command(self, home: pathlib.Path, port: int) -> list[str]:
         raise NotImplementedError
+
+    def prepare(self, home: pathlib.Path):
+        """Starts what the proxy needs beside it and returns that, with a stop(); or None. Its
+        files lie in `home` already."""
+        del home
 
 
 def output_of(*command: str) -> str:
@@ -312,6 +318,43 @@ class Sluice(Peer):
         return "plugins:\n" + "".join(f"  {line}\n" for line in lines)
 
 
+class ManagedSluice(Sluice):
+    """Sluice as it is meant to run: its configuration comes from a control plane."""
+
+    def __init__(self, programs: pathlib.Path):
+        super().__init__(programs / "sluice-proxy")
+        self.programs = programs
+        self._address = ""
+
+    def available(self):
+        for program in ("sluice-proxy", "sluice-controlplane", "sluicectl"):
+            if not (self.programs / program).exists():
+                return f"{program} has not been built"
+        return None
+
+    def prepare(self, home):
+        # On the other CPU, and behind whoever measures there.
+        prefix = machine.on_cpu(machine.OTHER_CPU, ["nice", "-n", "15"])
+        control_plane = ControlPlane(self.programs / "sluice-controlplane", home, prefix)
+        self._address = control_plane.address
+        applied = subprocess.run(self.apply_command(home / "sluice.yaml"), capture_output=True,
+                                 text=True, check=False)
+        if applied.returncode != 0:
+            control_plane.stop()
+            raise RuntimeError(applied.stderr)
+        return control_plane
+
+    def apply_command(self, file: pathlib.Path) -> list[str]:
+        return [str(self.programs / "sluicectl"), "--server", self._address, "apply", "-f",
+                str(file)]
+
+    def command(self, home, port):
+        admin, = machine.free_ports(1)
+        return [str(self.programs / "sluice-proxy"), "--control-plane", self._address,
+                "--state-dir", str(home / "state"), "--node", "bench", "--workers", "1",
+                "--admin-listen", f"127.0.0.1:{admin}"]
+
+
 class Running:
     """A peer serving a site. Ends with stop(), which the bench calls whatever happens."""
 
@@ -324,6 +367,7 @@ class Running:
         for name, text in peer.files(site, port, upstream, home).items():
             (home / name).write_text(text, encoding="utf-8")
         self._output = open(home / "output.log", "wb")
+        self._beside = peer.prepare(home)
         begin = time.monotonic()
         self.process = subprocess.Popen(
             machine.on_cpu(machine.PROXY_CPU, peer.command(home, port)),
@@ -356,4 +400,6 @@ class Running:
                 subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
             except OSError:
                 pass
+        if self._beside:
+            self._beside.stop()
         self._output.close()

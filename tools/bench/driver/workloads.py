@@ -14,7 +14,7 @@ from .changes import changer_of
 from .control_plane import ControlPlane
 from .measure import (Bench, BenchError, Load, Subject, progress, ratios, syscalls_per_request,
                       values_of)
-from .peers import Peer, Running
+from .peers import ManagedSluice, Peer, Running
 from .probe import missing_features
 from .site import (API_KEY, REALISTIC_REQUEST_HEADERS, REALISTIC_RESPONSE_HEADERS, RouteSpec, Site,
                    literal_and_pattern_routes, regex_routes, request_paths)
@@ -285,10 +285,15 @@ def w12(bench: Bench, peers: Sequence[Peer], connections: int = 10_000) -> Secti
 def w17(bench: Bench, peers: Sequence[Peer], routes: int = 10_000, rate: int = 5_000) -> Section:
     wanted = Site("changes", literal_and_pattern_routes(routes))
     load = Load({"rate": rate}, paths=request_paths(wanted.routes))
-    rows, raw = [], {}
+    rows, raw, threads = [], {}, []
     for peer in peers:
         if peer.name == "envoy":
             continue  # Its list of routes would not carry the load at all; its tree does.
+        if peer.name == "sluice":
+            peer = ManagedSluice(bench.programs)
+            if peer.available():
+                progress(f" sluice is left out: {peer.available()}")
+                continue
         progress(f" {peer.name}")
         running = _start(bench, peer, wanted)
         subject = Subject(peer.name, running, load)
@@ -300,8 +305,11 @@ def w17(bench: Bench, peers: Sequence[Peer], routes: int = 10_000, rate: int = 5
             for what in ("quiet", "changing") if number % 2 == 0 else ("changing", "quiet"):
                 during = changer.until_ended if what == "changing" else None
                 runs[what].append(bench.run(subject, during, may_fail=True))
-        raw[peer.name] = runs
+        raw[peer.name] = {**runs, "thread_ms": changer.thread_ms, "changes": changer.done}
         rows.append(_change_row(peer.name, changer, runs))
+        if peer.name == "sluice":
+            threads = [[name, f"{used / changer.done:.2f}"]
+                       for name, used in sorted(changer.thread_ms.items())]
         progress("  " + ", ".join(rows[-1]))
         bench.stop_all()
     return Section("W17: configuration changes under load",
@@ -312,7 +320,9 @@ def w17(bench: Bench, peers: Sequence[Peer], routes: int = 10_000, rate: int = 5
                    [("Quiet and changing",
                      ["proxy", "how", "changes/s", "p99 quiet", "p99 changing", "p99.9 quiet",
                       "p99.9 changing", "max changing", "p99.9 ratio (95 %)", "CPU ms a change",
-                      "failed requests"], rows)], raw=raw)
+                      "failed requests"], rows),
+                    ("Sluice: CPU time of each thread while changing, by the changes made",
+                     ["thread", "ms a change"], threads)][:2 if threads else 1], raw=raw)
 
 
 def _change_row(name: str, changer, runs: dict[str, list]) -> list[str]:
