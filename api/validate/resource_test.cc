@@ -19,7 +19,6 @@ namespace {
 
 using resource::ParseResource;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 std::vector<std::string> ProblemsOf(const v1::Resource& resource) {
   std::vector<Problem> problems;
