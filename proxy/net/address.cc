@@ -34,7 +34,10 @@ IpAddress IpAddress::V4(uint32_t host_order) {
 }
 
 std::optional<IpAddress> IpAddress::Parse(absl::string_view text) {
-  if (text.size() >= kMaxAddressText) return std::nullopt;
+  // inet_pton() takes what stands before a NUL for all there is.
+  if (text.size() >= kMaxAddressText || text.find('\0') != absl::string_view::npos) {
+    return std::nullopt;
+  }
   const std::string terminated(text);
   in_addr v4;
   if (inet_pton(AF_INET, terminated.c_str(), &v4) == 1) return V4(ntohl(v4.s_addr));

@@ -18,6 +18,11 @@ TEST(IpAddressTest, WhatIsNoAddressIsRefused) {
   }
 }
 
+// A Host of "[::1\0x]" was taken for a valid authority.
+TEST(IpAddressTest, TextBehindANulIsNotIgnored) {
+  EXPECT_FALSE(IpAddress::Parse(absl::string_view("::1\0x", 5)).has_value());
+}
+
 TEST(IpAddressTest, AMappedAddressEqualsItsV4Form) {
   EXPECT_EQ(IpAddress::Parse("::ffff:1.2.3.4"), IpAddress::Parse("1.2.3.4"));
 }
