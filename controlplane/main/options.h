@@ -1,0 +1,29 @@
+// The command line of sluice-controlplane.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "controlplane/main/listen_address.h"
+
+namespace sluice::main {
+
+struct Options {
+  std::string data_dir;
+  ListenAddress grpc_listen;
+  ListenAddress http_listen;
+  std::vector<std::string> allowed_hosts;
+  uint64_t history_keep = 10'000;
+  bool version = false;
+  bool help = false;
+};
+
+// INVALID_ARGUMENT says which flag is wrong and what would be right.
+absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv);
+
+// The text of --help.
+std::string HelpText();
+
+}  // namespace sluice::main

@@ -1,0 +1,80 @@
+#include "controlplane/main/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "controlplane/main/listen_address.h"
+
+namespace sluice::main {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::StatusOr<Options> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "sluice-controlplane");
+  return ParseOptions(static_cast<int>(arguments.size()), arguments.data());
+}
+
+std::string ErrorOf(std::vector<const char*> arguments) {
+  return std::string(Parse(std::move(arguments)).status().message());
+}
+
+TEST(OptionsTest, OnlyTheDataDirectoryIsRequired) {
+  EXPECT_THAT(ErrorOf({}), HasSubstr("--data-dir"));
+  const absl::StatusOr<Options> options = Parse({"--data-dir", "d"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->grpc_listen.ToString(), "127.0.0.1:9400");
+  EXPECT_EQ(options->http_listen.ToString(), "127.0.0.1:9480");
+  EXPECT_EQ(options->history_keep, 10'000u);
+}
+
+TEST(OptionsTest, ListeningOffThisMachineNeedsInsecure) {
+  for (const char* address : {"0.0.0.0:9400", "[::]:9400", "10.0.0.1:9400"}) {
+    EXPECT_THAT(ErrorOf({"--data-dir", "d", "--grpc-listen", address}), HasSubstr("--insecure"));
+    EXPECT_THAT(ErrorOf({"--data-dir", "d", "--http-listen", address}), HasSubstr("--insecure"));
+    EXPECT_TRUE(Parse({"--data-dir", "d", "--insecure", "--grpc-listen", address}).ok());
+  }
+  EXPECT_TRUE(Parse({"--data-dir", "d", "--grpc-listen", "[::1]:9400"}).ok());
+}
+
+TEST(OptionsTest, WhatIsWrongIsNamed) {
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--history-keep", "0"}), HasSubstr("--history-keep"));
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--grpc-listen", "9400"}), HasSubstr("--grpc-listen"));
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "rest"}), HasSubstr("rest"));
+  EXPECT_THAT(ErrorOf({"--data-dri", "d"}), HasSubstr("did you mean --data-dir"));
+}
+
+TEST(OptionsTest, HelpAndVersionNeedNothingElse) {
+  EXPECT_TRUE(Parse({"--help"}).ok());
+  EXPECT_TRUE(Parse({"--version"}).ok());
+  EXPECT_THAT(HelpText(), HasSubstr("--data-dir DIR"));
+}
+
+TEST(ListenAddressTest, AddressesHaveOneForm) {
+  EXPECT_EQ(ParseListenAddress("[0:0::1]:80")->ToString(), "[::1]:80");
+  EXPECT_EQ(ParseListenAddress("localhost:80")->ToString(), "127.0.0.1:80");
+  EXPECT_EQ(ParseListenAddress("127.0.0.1:0")->port, 0);
+}
+
+TEST(ListenAddressTest, WhatIsNoAddressIsRefused) {
+  for (const char* text : {"", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "host:80",
+                           "::1:80", "[127.0.0.1]:80", "127.0.0.1:-1"}) {
+    EXPECT_FALSE(ParseListenAddress(text).ok()) << text;
+  }
+}
+
+TEST(ListenAddressTest, APortThatIsTakenIsNamed) {
+  ListenAddress first = *ParseListenAddress("127.0.0.1:0");
+  const absl::StatusOr<int> fd = Listen(&first);
+  ASSERT_TRUE(fd.ok());
+  EXPECT_NE(first.port, 0);
+  ListenAddress second = first;
+  EXPECT_THAT(std::string(Listen(&second).status().message()),
+              HasSubstr("cannot listen on " + first.ToString()));
+  close(*fd);
+}
+
+}  // namespace
+}  // namespace sluice::main
