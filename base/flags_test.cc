@@ -79,5 +79,57 @@ TEST(FlagsTest, ABadDurationIsRefusedWithExamples) {
               HasSubstr("250ms"));
 }
 
+struct Letters {
+  std::vector<std::string> files;
+  std::optional<uint64_t> expect;
+};
+
+absl::StatusOr<std::vector<std::string>> ParseLetters(Letters& values,
+                                                      std::vector<const char*> args,
+                                                      bool stops_at_argument = false) {
+  Flags flags("prog", "Does things.");
+  flags.Repeated("file", "PATH", "files", &values.files);
+  flags.Letter('f', "file");
+  flags.Uint("expect", "G", "generation", &values.expect);
+  if (stops_at_argument) flags.StopAtArgument();
+  args.insert(args.begin(), "prog");
+  return flags.Parse(static_cast<int>(args.size()), args.data());
+}
+
+TEST(FlagsTest, ALetterStandsForItsName) {
+  Letters values;
+  ASSERT_TRUE(ParseLetters(values, {"-f", "a,b", "-fc", "--file", "d"}).ok());
+  EXPECT_THAT(values.files, ElementsAre("a,b", "c", "d"));
+}
+
+TEST(FlagsTest, AnUnknownLetterIsRefused) {
+  Letters values;
+  EXPECT_EQ(ParseLetters(values, {"-x"}).status().message(), "unknown flag -x");
+}
+
+TEST(FlagsTest, AHyphenAloneIsAnArgumentAndAValue) {
+  Letters values;
+  const auto rest = ParseLetters(values, {"-f", "-", "-"});
+  ASSERT_TRUE(rest.ok());
+  EXPECT_THAT(values.files, ElementsAre("-"));
+  EXPECT_THAT(*rest, ElementsAre("-"));
+}
+
+TEST(FlagsTest, ANumberThatWasNotGivenIsNone) {
+  Letters values;
+  ASSERT_TRUE(ParseLetters(values, {}).ok());
+  EXPECT_FALSE(values.expect.has_value());
+  ASSERT_TRUE(ParseLetters(values, {"--expect", "0"}).ok());
+  EXPECT_EQ(values.expect, 0u);
+}
+
+TEST(FlagsTest, ACommandEndsTheFlagsBeforeIt) {
+  Letters values;
+  const auto rest = ParseLetters(values, {"--expect=1", "get", "-o", "yaml"}, true);
+  ASSERT_TRUE(rest.ok());
+  EXPECT_EQ(values.expect, 1u);
+  EXPECT_THAT(*rest, ElementsAre("get", "-o", "yaml"));
+}
+
 }  // namespace
 }  // namespace sluice
