@@ -60,12 +60,6 @@ class Printer {
   std::string out_;
 };
 
-std::string Print(const Node& node, bool is_compact) {
-  Printer printer(is_compact);
-  printer.Print(node);
-  return printer.Take();
-}
-
 }  // namespace
 
 ReadResult ReadJson(absl::string_view text, const ReadOptions& options) {
@@ -81,8 +75,14 @@ ReadResult ReadJson(absl::string_view text, const ReadOptions& options) {
   return result;
 }
 
+std::string ToJson(const Node& tree, bool is_compact) {
+  Printer printer(is_compact);
+  printer.Print(tree);
+  return printer.Take();
+}
+
 std::string ToJson(const v1::Resource& resource, bool is_compact) {
-  return Print(ToTree(resource), is_compact);
+  return ToJson(ToTree(resource), is_compact);
 }
 
 std::string ToJson(const std::vector<v1::Resource>& resources, bool is_compact) {
@@ -93,7 +93,7 @@ std::string ToJson(const std::vector<v1::Resource>& resources, bool is_compact) 
   Node map;
   map.type = Node::Type::kMap;
   map.items.push_back(std::move(list));
-  return Print(map, is_compact);
+  return ToJson(map, is_compact);
 }
 
 }  // namespace sluice::resource

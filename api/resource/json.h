@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "api/resource/source.h"
+#include "api/resource/tree.h"
 
 namespace sluice::resource {
 
@@ -17,5 +18,8 @@ std::string ToJson(const v1::Resource& resource, bool is_compact = false);
 
 // {"resources": [...]}
 std::string ToJson(const std::vector<v1::Resource>& resources, bool is_compact = false);
+
+// Any tree, for what is no resource but is to look like one.
+std::string ToJson(const Node& tree, bool is_compact = false);
 
 }  // namespace sluice::resource

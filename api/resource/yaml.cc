@@ -136,11 +136,13 @@ ReadResult ReadYaml(absl::string_view text, const ReadOptions& options) {
   return result;
 }
 
-std::string ToYaml(const v1::Resource& resource) {
+std::string ToYaml(const Node& tree) {
   std::string out;
-  AppendMap(ToTree(resource), 0, out);
+  AppendMap(tree, 0, out);
   return out;
 }
+
+std::string ToYaml(const v1::Resource& resource) { return ToYaml(ToTree(resource)); }
 
 std::string ToYaml(const std::vector<v1::Resource>& resources) {
   std::string out;

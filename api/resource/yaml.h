@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "api/resource/source.h"
+#include "api/resource/tree.h"
 
 namespace sluice::resource {
 
@@ -22,5 +23,8 @@ std::string ToYaml(const v1::Resource& resource);
 
 // Documents separated by "---".
 std::string ToYaml(const std::vector<v1::Resource>& resources);
+
+// Any tree of which the top is a map, for what is no resource but is to look like one.
+std::string ToYaml(const Node& tree);
 
 }  // namespace sluice::resource
