@@ -1,0 +1,126 @@
+#include "tools/sluicectl/columns.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "api/resource/rules.h"
+#include "google/protobuf/descriptor.h"
+#include "tools/sluicectl/table.h"
+
+namespace sluice::sluicectl {
+namespace {
+
+using resource::Kind;
+
+template <typename List>
+std::string Words(const List& list, absl::string_view if_empty = "") {
+  if (list.empty()) return std::string(if_empty);
+  return ShortList({list.begin(), list.end()});
+}
+
+template <typename Map>
+std::string Keys(const Map& map) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : map) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  return ShortList(keys, 4);
+}
+
+std::string Target(const v1::Route& route) {
+  if (!route.upstream().empty()) return "Upstream/" + route.upstream();
+  if (!route.service().empty()) return "Service/" + route.service();
+  return "";
+}
+
+std::string Addresses(const v1::Upstream& upstream) {
+  std::vector<std::string> addresses;
+  for (const v1::Endpoint& endpoint : upstream.endpoints()) {
+    addresses.push_back(endpoint.address());
+  }
+  return ShortList(addresses);
+}
+
+std::string Policy(const v1::Upstream& upstream) {
+  const std::string text = resource::EnumText(*v1::Upstream::Policy_descriptor()->FindValueByNumber(
+      v1::Upstream::Policy_IsValid(upstream.policy()) ? upstream.policy() : 0));
+  return text.empty() ? "round_robin" : text;
+}
+
+std::string Labels(const v1::Resource& resource) {
+  std::vector<std::string> labels;
+  for (const auto& [key, value] : resource.labels()) {
+    labels.push_back(absl::StrCat(key, "=", value));
+  }
+  std::sort(labels.begin(), labels.end());
+  return ShortList(labels);
+}
+
+std::vector<std::string> OwnTitles(Kind kind) {
+  switch (kind) {
+    case Kind::kConsumer:
+      return {"GROUP", "KEYS", "PLUGINS"};
+    case Kind::kConsumerGroup:
+    case Kind::kPluginSet:
+      return {"PLUGINS"};
+    case Kind::kGlobalRule:
+      return {"LISTENERS", "GROUPS", "PLUGINS"};
+    case Kind::kListener:
+      return {"ADDRESS", "GROUPS"};
+    case Kind::kRoute:
+      return {"HOSTS", "PATHS", "TARGET", "GROUPS", "PLUGINS"};
+    case Kind::kService:
+      return {"UPSTREAM", "PLUGINS"};
+    case Kind::kUpstream:
+      return {"POLICY", "ENDPOINTS"};
+    case Kind::kNone:
+      return {"KIND"};
+  }
+  return {};
+}
+
+std::vector<std::string> OwnCells(Kind kind, const v1::Resource& resource) {
+  switch (kind) {
+    case Kind::kConsumer:
+      return {resource.consumer().consumer_group(),
+              absl::StrCat(resource.consumer().credentials().key_auth_size()),
+              Keys(resource.consumer().plugins())};
+    case Kind::kConsumerGroup:
+      return {Keys(resource.consumer_group().plugins())};
+    case Kind::kPluginSet:
+      return {Keys(resource.plugin_set().plugins())};
+    case Kind::kGlobalRule:
+      return {Words(resource.global_rule().listeners(), "*"),
+              Words(resource.global_rule().groups(), "*"), Keys(resource.global_rule().plugins())};
+    case Kind::kListener:
+      return {resource.listener().address(), Words(resource.listener().groups(), "*")};
+    case Kind::kRoute:
+      return {Words(resource.route().hosts(), "*"), Words(resource.route().paths(), "/*"),
+              Target(resource.route()), Words(resource.route().groups(), "*"),
+              Keys(resource.route().plugins())};
+    case Kind::kService:
+      return {resource.service().upstream(), Keys(resource.service().plugins())};
+    case Kind::kUpstream:
+      return {Policy(resource.upstream()), Addresses(resource.upstream())};
+    case Kind::kNone:
+      return {std::string(resource::KindName(resource::KindOf(resource)))};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> TitlesOf(Kind kind) {
+  std::vector<std::string> titles = {"NAME"};
+  for (std::string& title : OwnTitles(kind)) titles.push_back(std::move(title));
+  titles.push_back("LABELS");
+  return titles;
+}
+
+std::vector<std::string> CellsOf(Kind kind, const v1::Resource& resource) {
+  std::vector<std::string> cells = {resource.name()};
+  for (std::string& cell : OwnCells(kind, resource)) cells.push_back(std::move(cell));
+  cells.push_back(Labels(resource));
+  return cells;
+}
+
+}  // namespace sluice::sluicectl

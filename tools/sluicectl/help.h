@@ -1,0 +1,28 @@
+// Texts about the commands, made from their table.
+#pragma once
+
+#include <string>
+
+#include "tools/sluicectl/command.h"
+
+namespace sluice::sluicectl {
+
+// The flags that every command takes, beside its own.
+struct CommonFlags {
+  std::string server = "127.0.0.1:9400";
+  bool help = false;
+
+  void AddTo(Flags& flags);
+};
+
+// What `sluicectl --help` prints. In full, with the help of each command, it is what the manual
+// page is made of.
+std::string OverviewText(bool in_full);
+
+// What `sluicectl COMMAND --help` prints.
+std::string CommandText(const CommandInfo& info);
+
+// An error that says which command was probably meant.
+absl::Status UnknownCommand(absl::string_view name);
+
+}  // namespace sluice::sluicectl

@@ -1,0 +1,29 @@
+// `--wait`: until a generation is active everywhere.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/flags.h"
+#include "tools/sluicectl/client.h"
+#include "tools/sluicectl/failure.h"
+
+namespace sluice::sluicectl {
+
+// The flags --wait and --timeout, and what they ask for.
+class WaitFlags {
+ public:
+  void Add(Flags& flags);
+
+  // To be called after PrintApplied(), whose line it completes: with what became of the proxies, if
+  // --wait was given. kNotActive unless all that were waited for serve the generation.
+  absl::StatusOr<ExitStatus> Finish(uint64_t generation, Client& client) const;
+
+ private:
+  bool wait_ = false;
+  absl::Duration timeout_ = absl::Seconds(30);
+};
+
+// `; active 198/200; rejected edge-7: …; disconnected eu-3 (12s)`.
+std::string ProgressText(const v1::WaitForGenerationResponse& progress);
+
+}  // namespace sluice::sluicectl
