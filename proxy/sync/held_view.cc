@@ -34,6 +34,7 @@ void SortByKey(std::vector<T>& objects) {
 absl::StatusOr<resource::ViewHash> HeldView::Reduce(ViewChange& change, bool is_full) const {
   resource::ViewHash hash = is_full ? resource::ViewHash() : hash_;
   absl::flat_hash_set<std::string> named;
+  named.reserve(change.upserts.size());
   std::string twice;
   // Upserts that change nothing and removals of what is not there go out.
   const auto upsert = [&](auto& object) {
