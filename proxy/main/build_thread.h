@@ -50,7 +50,7 @@ class BuildThread {
   // On the build thread. `done` runs there when the change is served or refused.
   void Apply(const runtime::Change& change, std::function<void(const Applied&)> done);
   void Resolve(const std::string& host, std::vector<net::IpAddress> addresses);
-  std::shared_ptr<const server::Snapshot> snapshot() const { return builder_.snapshot(); }
+  std::shared_ptr<const runtime::Snapshot> snapshot() const { return builder_.snapshot(); }
 
   size_t route_count() const { return builder_.route_count(); }
 

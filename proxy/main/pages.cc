@@ -100,7 +100,7 @@ Page Pages::Metrics() {
 void Pages::Config(absl::AnyInvocable<void(Page)> done) {
   build_.PostFromAnyThread([this, done = std::move(done)]() mutable {
     // The specs are immutable: what is read here may be formatted there.
-    std::shared_ptr<const server::Snapshot> snapshot = build_.snapshot();
+    std::shared_ptr<const runtime::Snapshot> snapshot = build_.snapshot();
     const size_t routes = build_.route_count();
     loop_.PostFromAnyThread([this, snapshot, routes, done = std::move(done)]() mutable {
       std::vector<std::string> listeners;
@@ -184,7 +184,7 @@ size_t OneHeader(const void* context, absl::string_view name,
   return 1;
 }
 
-std::string ExplainIn(const server::ListenerSpec& spec, const ExplainRequest& request) {
+std::string ExplainIn(const runtime::ListenerSpec& spec, const ExplainRequest& request) {
   std::string buffer(request.path.size(), 0);
   const match::NormalisedPath path =
       match::Normalise(request.path, spec.rules->escaped_slashes, buffer.data());

@@ -83,7 +83,7 @@ void Builder::CompileLayers(Draft& draft) const {
 
 void Builder::CheckListeners(Draft& draft) const {
   for (const auto& [name, resource] : draft.upserts[Kind::kListener]) {
-    server::ListenerSpec& spec = draft.listeners[name];
+    ListenerSpec& spec = draft.listeners[name];
     spec = ToListenerSpec(*resource, draft.problems);
     if (resource->listener().has_access_log()) {
       spec.access_log = ToAccessLog(*resource, log_, draft.problems);

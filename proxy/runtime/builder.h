@@ -22,7 +22,7 @@
 #include "proxy/exchange/pin_table.h"
 #include "proxy/runtime/cluster_book.h"
 #include "proxy/runtime/plugin_layers.h"
-#include "proxy/server/snapshot.h"
+#include "proxy/runtime/snapshot.h"
 
 namespace sluice::runtime {
 
@@ -54,8 +54,8 @@ class Builder {
   Builder& operator=(const Builder&) = delete;
 
   struct Result {
-    std::shared_ptr<const server::Snapshot> snapshot;
-    std::vector<server::ClusterStep> steps;
+    std::shared_ptr<const Snapshot> snapshot;
+    std::vector<ClusterStep> steps;
   };
 
   // The next generation. With problems it has none: the present one stands.
@@ -77,7 +77,7 @@ class Builder {
   // Something waits for exchanges to end.
   bool has_retired() const { return !retired_.empty(); }
 
-  std::shared_ptr<const server::Snapshot> snapshot() const { return snapshot_; }
+  std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
   size_t route_count() const { return routes_.size(); }
 
  private:
@@ -90,7 +90,7 @@ class Builder {
   using Layers = std::map<std::string, std::shared_ptr<const PluginLayer>>;
   using ListenerHandle = observe::GroupHandle<observe::ListenerMetric>;
   struct ListenerEntry {
-    std::shared_ptr<const server::ListenerSpec> spec;
+    std::shared_ptr<const ListenerSpec> spec;
     match::Table routes;
     std::shared_ptr<const exchange::GlobalChain> global;
     std::shared_ptr<ListenerHandle> metrics;
@@ -149,7 +149,7 @@ class Builder {
   absl::flat_hash_map<std::string, ChainPair> shared_chains_;
   std::map<std::string, ListenerEntry> listeners_;
   std::shared_ptr<const plugins::ConsumerTable> consumers_;
-  std::shared_ptr<const server::Snapshot> snapshot_;
+  std::shared_ptr<const Snapshot> snapshot_;
   // Out of the configuration, but perhaps in use by an exchange.
   std::vector<std::shared_ptr<const exchange::Pinned>> retired_;
 };

@@ -189,7 +189,7 @@ void Builder::UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& d
   }
   const auto changed = draft.listeners.find(name);
   if (!entry.is_changed && changed == draft.listeners.end()) return;
-  server::ListenerSpec spec =
+  ListenerSpec spec =
       changed != draft.listeners.end() ? std::move(changed->second) : *entry.spec;
   auto rules = std::make_shared<exchange::ListenerRules>();
   FillRules(*parsed_.at(Kind::kListener).at(name), *rules);
@@ -198,7 +198,7 @@ void Builder::UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& d
   spec.rules = std::move(rules);
   spec.metrics = entry.metrics->group();
   spec.metrics_owner = entry.metrics;
-  entry.spec = std::make_shared<const server::ListenerSpec>(std::move(spec));
+  entry.spec = std::make_shared<const ListenerSpec>(std::move(spec));
   entry.is_changed = false;
 }
 
@@ -245,7 +245,7 @@ std::vector<std::string> Builder::UsesOf(const v1::Resource& resource) {
 }
 
 Builder::Result Builder::MakeResult(uint64_t generation) {
-  auto snapshot = std::make_shared<server::Snapshot>();
+  auto snapshot = std::make_shared<Snapshot>();
   snapshot->generation = generation;
   for (const auto& [name, entry] : listeners_) snapshot->listeners.push_back(entry.spec);
   snapshot->consumers = consumers_;

@@ -160,8 +160,8 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
                                                        is_unresolved);
 }
 
-std::vector<server::ClusterStep> ClusterBook::TakeSteps() {
-  std::vector<server::ClusterStep> steps;
+std::vector<ClusterStep> ClusterBook::TakeSteps() {
+  std::vector<ClusterStep> steps;
   for (const uint32_t slot : std::exchange(released_, {})) {
     steps.push_back({.slot = slot, .settings = nullptr, .endpoints = nullptr});
     free_slots_.push_back(slot);

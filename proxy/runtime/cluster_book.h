@@ -13,7 +13,7 @@
 
 #include "proxy/net/address.h"
 #include "proxy/observe/metric_registry.h"
-#include "proxy/server/snapshot.h"
+#include "proxy/runtime/snapshot.h"
 #include "sluice/v1/config_stream.pb.h"
 #include "sluice/v1/resource.pb.h"
 
@@ -64,7 +64,7 @@ class ClusterBook {
   std::set<std::string> WantedNames() const;
 
   // What the workers must do to be up to date; each step is given once.
-  std::vector<server::ClusterStep> TakeSteps();
+  std::vector<ClusterStep> TakeSteps();
   bool has_steps() const { return !dirty_.empty() || !released_.empty(); }
 
  private:

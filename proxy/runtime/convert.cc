@@ -72,10 +72,10 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   return compiled;
 }
 
-server::ListenerSpec ToListenerSpec(const v1::Resource& resource,
+ListenerSpec ToListenerSpec(const v1::Resource& resource,
                                     std::vector<resource::Problem>& problems) {
   const v1::Listener& listener = resource.listener();
-  server::ListenerSpec spec;
+  ListenerSpec spec;
   spec.name = resource.name();
   if (const auto address = net::Address::Parse(listener.address())) {
     spec.address = *address;

@@ -7,7 +7,7 @@
 
 #include "api/resource/problem.h"
 #include "proxy/exchange/config.h"
-#include "proxy/server/snapshot.h"
+#include "proxy/runtime/snapshot.h"
 #include "proxy/upstream/settings.h"
 #include "sluice/v1/resource.pb.h"
 
@@ -17,7 +17,7 @@ namespace sluice::runtime {
 exchange::CompiledRoute ToCompiledRoute(const v1::Resource& route);
 
 // Settings of a listener, without rules and metrics. A bad address is added to `problems`.
-server::ListenerSpec ToListenerSpec(const v1::Resource& listener,
+ListenerSpec ToListenerSpec(const v1::Resource& listener,
                                     std::vector<resource::Problem>& problems);
 // Fills what a listener says about its requests.
 void FillRules(const v1::Resource& listener, exchange::ListenerRules& rules);

@@ -20,10 +20,10 @@ Publisher::Publisher(event::Loop& loop, std::vector<Worker*> workers,
       fresh_(workers_.size()),
       retry_timer_(loop.timers(), &event::Timer::Call<Publisher, &Publisher::Retry>, this) {}
 
-void Publisher::BindAll(const Snapshot& snapshot) {
+void Publisher::BindAll(const runtime::Snapshot& snapshot) {
   faults_.clear();
   absl::flat_hash_set<net::Address> wanted;
-  for (const std::shared_ptr<const ListenerSpec>& spec : snapshot.listeners) {
+  for (const std::shared_ptr<const runtime::ListenerSpec>& spec : snapshot.listeners) {
     wanted.insert(spec->address);
     if (bound_.contains(spec->address)) continue;
     absl::Status status = net::ProbeBind(spec->address);
@@ -47,7 +47,7 @@ void Publisher::BindAll(const Snapshot& snapshot) {
   absl::erase_if(bound_, [&](const net::Address& address) { return !wanted.contains(address); });
 }
 
-void Publisher::Publish(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep> steps,
+void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep> steps,
                         Done done) {
   BindAll(*snapshot);
   snapshot_ = snapshot;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "proxy/server/snapshot.h"
+#include "proxy/runtime/snapshot.h"
 #include "proxy/server/worker.h"
 
 namespace sluice::server {
@@ -33,7 +33,7 @@ class Publisher {
   // `done` runs on this thread when every worker serves it, with what is not served. Publications
   // are applied in their order; one may be started before the one before is done.
   using Done = std::function<void(const std::vector<BindFault>&)>;
-  void Publish(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep> steps, Done done);
+  void Publish(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep> steps, Done done);
 
   // Some worker has yet to serve the newest publication.
   bool is_publishing() const { return publishing_ > 0; }
@@ -42,13 +42,13 @@ class Publisher {
 
  private:
   // Binds what is not bound yet, and collects what cannot be.
-  void BindAll(const Snapshot& snapshot);
+  void BindAll(const runtime::Snapshot& snapshot);
   void Retry();
 
   event::Loop& loop_;
   const std::vector<Worker*> workers_;
   const std::function<void(const std::vector<BindFault>&)> on_faults_;
-  std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const runtime::Snapshot> snapshot_;
   absl::flat_hash_set<net::Address> bound_;
   // Sockets that are still to be handed out, by worker.
   std::vector<std::vector<NewSocket>> fresh_;

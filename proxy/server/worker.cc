@@ -48,8 +48,8 @@ absl::Status Worker::Start() {
   return absl::OkStatus();
 }
 
-void Worker::ApplyFromAnyThread(std::shared_ptr<const Snapshot> snapshot,
-                                std::vector<ClusterStep> steps, std::vector<NewSocket> sockets,
+void Worker::ApplyFromAnyThread(std::shared_ptr<const runtime::Snapshot> snapshot,
+                                std::vector<runtime::ClusterStep> steps, std::vector<NewSocket> sockets,
                                 absl::AnyInvocable<void()> done) {
   loop_.PostFromAnyThread([this, snapshot = std::move(snapshot), steps = std::move(steps),
                            sockets = std::move(sockets), done = std::move(done)]() mutable {
@@ -58,10 +58,10 @@ void Worker::ApplyFromAnyThread(std::shared_ptr<const Snapshot> snapshot,
   });
 }
 
-void Worker::Apply(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep>& steps,
+void Worker::Apply(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep>& steps,
                    std::vector<NewSocket>& sockets) {
   // One turn: no request sees half of it.
-  for (ClusterStep& step : steps) ApplyCluster(step);
+  for (runtime::ClusterStep& step : steps) ApplyCluster(step);
   ApplyListeners(*snapshot, sockets);
   exchange_.consumers = snapshot->consumers;
   exchange_.generation = snapshot->generation;
@@ -69,7 +69,7 @@ void Worker::Apply(std::shared_ptr<const Snapshot> snapshot, std::vector<Cluster
   snapshot_ = std::move(snapshot);
 }
 
-void Worker::ApplyCluster(ClusterStep& step) {
+void Worker::ApplyCluster(runtime::ClusterStep& step) {
   std::vector<upstream::ClusterRef>& clusters = exchange_.clusters;
   if (clusters.size() <= step.slot) clusters.resize(step.slot + 1);
   upstream::ClusterRef& cluster = clusters[step.slot];
@@ -84,9 +84,9 @@ void Worker::ApplyCluster(ClusterStep& step) {
   }
 }
 
-void Worker::ApplyListeners(const Snapshot& snapshot, std::vector<NewSocket>& sockets) {
+void Worker::ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets) {
   absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> next;
-  for (const std::shared_ptr<const ListenerSpec>& spec : snapshot.listeners) {
+  for (const std::shared_ptr<const runtime::ListenerSpec>& spec : snapshot.listeners) {
     const auto present = listeners_.find(spec->address);
     if (present != listeners_.end()) {
       present->second->Update(spec);

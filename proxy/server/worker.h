@@ -13,7 +13,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "proxy/exchange/worker.h"
-#include "proxy/server/snapshot.h"
+#include "proxy/runtime/snapshot.h"
 #include "proxy/server/worker_listener.h"
 
 namespace sluice::server {
@@ -45,7 +45,7 @@ class Worker {
 
   // Serves `snapshot` from its next turn on: clusters first, then listeners, in one turn. `done`
   // runs on the worker when it no longer looks at the generation before, whose parts it has dropped.
-  void ApplyFromAnyThread(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep> steps,
+  void ApplyFromAnyThread(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep> steps,
                           std::vector<NewSocket> sockets, absl::AnyInvocable<void()> done);
 
   // Closes listeners and connections as they become idle; `idle` runs on the worker, once, when
@@ -64,10 +64,10 @@ class Worker {
   exchange::Worker& exchange_worker() { return exchange_; }
 
  private:
-  void Apply(std::shared_ptr<const Snapshot> snapshot, std::vector<ClusterStep>& steps,
+  void Apply(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep>& steps,
              std::vector<NewSocket>& sockets);
-  void ApplyCluster(ClusterStep& step);
-  void ApplyListeners(const Snapshot& snapshot, std::vector<NewSocket>& sockets);
+  void ApplyCluster(runtime::ClusterStep& step);
+  void ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets);
   void OnTick();
 
   event::Loop loop_;
@@ -77,7 +77,7 @@ class Worker {
   exchange::Worker exchange_;
   upstream::PoolContext pool_context_;
   upstream::Graveyard graveyard_;
-  std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const runtime::Snapshot> snapshot_;
   // By address: a listener that only changes its name keeps its socket.
   absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> listeners_;
   std::vector<std::unique_ptr<WorkerListener>> retired_;  // Until their connections have ended.

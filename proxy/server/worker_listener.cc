@@ -19,7 +19,7 @@ using observe::ListenerMetric;
 }  // namespace
 
 WorkerListener::WorkerListener(exchange::Worker& worker, http::h1::RawHead& scratch_head,
-                               net::Fd fd, std::shared_ptr<const ListenerSpec> spec)
+                               net::Fd fd, std::shared_ptr<const runtime::ListenerSpec> spec)
     : worker_(worker),
       scratch_head_(scratch_head),
       fd_(std::move(fd)),
@@ -42,7 +42,7 @@ absl::Status WorkerListener::Start() {
   return worker_.io.loop.Add(fd_.get(), *this, EPOLLIN);
 }
 
-void WorkerListener::Update(std::shared_ptr<const ListenerSpec> spec) {
+void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
   spec_ = std::move(spec);
   state_.name = spec_->name;
   state_.rules = spec_->rules.get();

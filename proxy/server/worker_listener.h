@@ -10,7 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/http/h1/server_connection.h"
-#include "proxy/server/snapshot.h"
+#include "proxy/runtime/snapshot.h"
 
 namespace sluice::server {
 
@@ -19,14 +19,14 @@ class WorkerListener final : private event::Handler,
                              private http::StreamAcceptor {
  public:
   WorkerListener(exchange::Worker& worker, http::h1::RawHead& scratch_head, net::Fd fd,
-                 std::shared_ptr<const ListenerSpec> spec);
+                 std::shared_ptr<const runtime::ListenerSpec> spec);
   ~WorkerListener();
 
   // Begins to accept.
   absl::Status Start();
   // Takes the rules and limits of another generation; the socket and all connections stay.
-  void Update(std::shared_ptr<const ListenerSpec> spec);
-  const ListenerSpec& spec() const { return *spec_; }
+  void Update(std::shared_ptr<const runtime::ListenerSpec> spec);
+  const runtime::ListenerSpec& spec() const { return *spec_; }
 
   // Accepts no more and closes connections as they become idle.
   void Drain();
@@ -56,7 +56,7 @@ class WorkerListener final : private event::Handler,
   http::h1::RawHead& scratch_head_;
   net::Fd fd_;
   net::Fd reserve_;  // /dev/null, given up to accept and close when there are no others.
-  std::shared_ptr<const ListenerSpec> spec_;
+  std::shared_ptr<const runtime::ListenerSpec> spec_;
   exchange::ListenerState state_;
   event::Timer accept_timer_;
   bool is_draining_ = false;

@@ -407,9 +407,15 @@ void ServerConnection::OnWriteError(int) {
 
 // --- End of an exchange --------------------------------------------------------------------------
 
+// What is queued still goes out: the client gets as much of a broken response as there was of it.
 void ServerConnection::Reset(ResetReason) {
   exchange_ = nullptr;
-  Closed();
+  keep_alive_ = false;
+  is_cut_ = response_begun_;
+  if (connection_.out().empty()) return Closed();
+  state_ = State::kClosing;
+  timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().idle_timeout_ns);
+  connection_.TellWhenEmpty();
 }
 
 void ServerConnection::Release() {
@@ -447,6 +453,7 @@ void ServerConnection::BeginClosing() {
 // All is sent. If input may be unread, closing now would send a reset that can destroy the response
 // on its way: say that we are done, and read until the client is too (RFC 9112 section 9.6).
 void ServerConnection::FinishClosing() {
+  if (is_cut_) return Closed();
   const bool may_have_unread = has_unread_ || !request_done_ || connection_.may_be_readable();
   if (!may_have_unread || input_ended_) return Closed();
   connection_.ShutdownWrite();
@@ -460,7 +467,8 @@ void ServerConnection::Closed() {
   Unschedule();
   timer_.Cancel();
   pending_.Reset();
-  connection_.Close();
+  // A body that ends with the connection looks complete unless the end is a reset.
+  connection_.Close(/*abort=*/is_cut_ && response_framing_ == BodyFraming::kUntilClose);
   host_.OnClosed(*this);
 }
 

@@ -147,6 +147,7 @@ class ServerConnection final : private net::Connection::Owner,
   bool expects_continue_ = false;
   bool is_consuming_ = false;
   bool input_ended_ = false;
+  bool is_cut_ = false;      // The response ended in the middle.
   bool has_unread_ = false;  // Input was given up in the middle.
 };
 

@@ -11,7 +11,7 @@
 #include "proxy/observe/metric_registry.h"
 #include "proxy/upstream/settings.h"
 
-namespace sluice::server {
+namespace sluice::runtime {
 
 // A listener of a generation. Immutable.
 struct ListenerSpec {
@@ -39,4 +39,4 @@ struct Snapshot {
   std::shared_ptr<const plugins::ConsumerTable> consumers;
 };
 
-}  // namespace sluice::server
+}  // namespace sluice::runtime

@@ -1,0 +1,217 @@
+// The response on its way to the client, and plugins that stop and go on.
+
+#include "proxy/exchange/exchange.h"
+
+#include <utility>
+
+namespace sluice::exchange {
+
+using http::BodySize;
+using plugins::Action;
+using plugins::BodyMode;
+
+// --- Response ------------------------------------------------------------------------------------
+
+void Exchange::OnAttemptInformational(http::ResponseHead& head) {
+  if (stage_ == Stage::kUpstream) client_.SendInformational(head);
+}
+
+void Exchange::OnAttemptHead(http::ResponseHead& head, bool end) {
+  Touch();
+  summary_.response_head_ns = attempt_->first_byte_ns();
+  response_ended_ = end;
+  response_.status = head.status;
+  response_.body = head.body;
+  response_.headers.Reserve(head.headers.count() + response_.headers.count() + 4);
+  head.headers.ForEach([this](const http::HeaderMap::Entry& e) {
+    response_.headers.Add(e.id, e.name(), e.value());
+  });
+  stage_ = Stage::kHolding;
+  summary_.details = "via_upstream";
+  RunResponseHead();
+}
+
+void Exchange::RunResponseHead() {
+  if (!has_late_) ChooseLateChain();
+  is_in_hook_ = true;
+  const Action action = chain_.RunResponseHead(*this);
+  is_in_hook_ = false;
+  if (pending_reply_) {
+    response_.headers.Clear();
+    return ReplyLocal(*pending_reply_, {});
+  }
+  if (action == Action::kStop) {
+    response_stop_ = Hook::kResponseHead;
+    return BlockUpstreamIfNeeded();
+  }
+  response_stop_ = Hook::kNone;
+  const bool has_body = !http::ResponseHasNoBody(request_.method_id, response_.status);
+  if (has_body && chain_.response_body().kind == BodyMode::Kind::kWhole && !is_local_) {
+    if (response_ended_) PassResponseEnd();
+    return;
+  }
+  SendResponseHead();
+}
+
+void Exchange::SendResponseHead() {
+  stage_ = Stage::kResponding;
+  const bool ends_here = response_ended_ && response_held_.empty() &&
+                         response_trailers_ == nullptr &&
+                         chain_.response_body().kind == BodyMode::Kind::kNone;
+  has_sent_status_ = true;
+  client_.SendHead(response_, ends_here);
+  if (ends_here) return Finish();
+  PassResponseBody();
+  if (response_ended_ && stage_ == Stage::kResponding && response_stop_ == Hook::kNone) {
+    PassResponseEnd();
+  }
+}
+
+void Exchange::OnAttemptBody(net::Buffer&& body) {
+  Touch();
+  response_held_.Append(std::move(body));
+  if (response_stop_ != Hook::kNone) return BlockUpstreamIfNeeded();
+  PassResponseBody();
+}
+
+void Exchange::PassResponseBody() {
+  if (response_held_.empty()) return;
+  const BodyMode mode = is_local_ ? BodyMode::None() : chain_.response_body();
+  if (mode.kind == BodyMode::Kind::kWhole && stage_ == Stage::kHolding) {
+    if (response_held_.size() > mode.max_bytes) {
+      attempt_.reset();
+      response_.headers.Clear();
+      ReplyWithReason("response_body_too_large");
+    }
+    return;
+  }
+  if (mode.kind == BodyMode::Kind::kStream) {
+    is_in_hook_ = true;
+    const Action action = chain_.RunResponseBody(response_held_, false, *this);
+    is_in_hook_ = false;
+    if (action == Action::kStop) {
+      response_stop_ = Hook::kResponseBody;
+      return BlockUpstreamIfNeeded();
+    }
+  }
+  SendResponseBody(std::move(response_held_));
+  response_held_ = net::Buffer();
+}
+
+void Exchange::SendResponseBody(net::Buffer&& body) {
+  summary_.sent_bytes += body.size();
+  client_.SendBody(std::move(body), false);
+  BlockUpstreamIfNeeded();
+}
+
+void Exchange::BlockUpstreamIfNeeded() {
+  const bool should_pause = response_stop_ != Hook::kNone || client_.is_send_blocked();
+  if (!should_pause || is_upstream_paused_) return;
+  if (!attempt_ || attempt_->stream() == nullptr) return;
+  is_upstream_paused_ = true;
+  attempt_->stream()->PauseBody();
+}
+
+void Exchange::OnSendRoom() {
+  Touch();
+  if (!is_upstream_paused_ || response_stop_ != Hook::kNone) return;
+  is_upstream_paused_ = false;
+  if (attempt_ && attempt_->stream() != nullptr) attempt_->stream()->ResumeBody();
+}
+
+void Exchange::OnAttemptEnd(const http::HeaderMap* trailers) {
+  Touch();
+  response_ended_ = true;
+  if (trailers != nullptr && trailers->count() > 0) {
+    auto* copy = new (arena_.Allocate(sizeof(http::HeaderMap), alignof(http::HeaderMap)))
+        http::HeaderMap(arena_);
+    trailers->ForEach([copy](const http::HeaderMap::Entry& e) {
+      copy->Add(e.id, e.name(), e.value());
+    });
+    response_trailers_ = copy;
+  }
+  if (response_stop_ == Hook::kNone) PassResponseEnd();
+}
+
+void Exchange::PassResponseEnd() {
+  const BodyMode mode = is_local_ ? BodyMode::None() : chain_.response_body();
+  if (response_stop_ != Hook::kResponseTrailers && mode.kind != BodyMode::Kind::kNone) {
+    is_in_hook_ = true;
+    const Action action = chain_.RunResponseBody(response_held_, true, *this);
+    is_in_hook_ = false;
+    if (action == Action::kStop) {
+      response_stop_ = Hook::kResponseBody;
+      return;
+    }
+    response_stop_ = Hook::kNone;
+  }
+  if (response_trailers_ != nullptr && chain_.has_response_trailers()) {
+    is_in_hook_ = true;
+    const Action action =
+        chain_.RunResponseTrailers(const_cast<http::HeaderMap&>(*response_trailers_), *this);
+    is_in_hook_ = false;
+    if (action == Action::kStop) {
+      response_stop_ = Hook::kResponseTrailers;
+      return;
+    }
+    response_stop_ = Hook::kNone;
+  }
+  if (stage_ == Stage::kHolding) {
+    response_.body = BodySize::Length(response_held_.size());
+    stage_ = Stage::kResponding;
+    has_sent_status_ = true;
+    client_.SendHead(response_, false);
+  }
+  if (!response_held_.empty()) {
+    summary_.sent_bytes += response_held_.size();
+    client_.SendBody(std::move(response_held_), false);
+  }
+  client_.SendEnd(response_trailers_);
+  Finish();
+}
+
+// --- Plugins -------------------------------------------------------------------------------------
+
+void Exchange::Reply(const plugins::LocalReply& reply) {
+  if (stage_ == Stage::kDone || stage_ == Stage::kResponding || pending_reply_ || is_local_) return;
+  if (is_in_hook_) {
+    pending_reply_ = reply;
+    return;
+  }
+  ReplyLocal(reply, {});
+}
+
+void Exchange::Resume() {
+  if (stage_ == Stage::kDone) return;
+  const Hook request_stop = std::exchange(request_stop_, Hook::kNone);
+  if (request_stop == Hook::kRequestHead) return RunRequestHead();
+  if (request_stop == Hook::kRequestBody) {
+    if (request_ended_) {
+      PassRequestEnd();
+    } else {
+      PassRequestBody();
+    }
+    return;
+  }
+  if (request_stop == Hook::kRequestTrailers) {
+    request_stop_ = Hook::kRequestTrailers;
+    return PassRequestEnd();
+  }
+  const Hook response_stop = std::exchange(response_stop_, Hook::kNone);
+  if (response_stop == Hook::kNone) return;
+  if (response_stop == Hook::kResponseHead) {
+    RunResponseHead();
+  } else if (response_stop == Hook::kResponseTrailers) {
+    response_stop_ = Hook::kResponseTrailers;
+    PassResponseEnd();
+  } else if (response_ended_) {
+    PassResponseEnd();
+  } else {
+    PassResponseBody();
+  }
+  if (stage_ != Stage::kDone && response_stop_ == Hook::kNone && !client_.is_send_blocked()) {
+    OnSendRoom();
+  }
+}
+
+}  // namespace sluice::exchange
