@@ -5,115 +5,17 @@
 // it.
 #include <benchmark/benchmark.h>
 
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "absl/strings/str_cat.h"
-#include "api/validate/plugins/registry.h"
 #include "base/clock.h"
-#include "google/protobuf/any.pb.h"
-#include "google/protobuf/message.h"
-#include "proxy/plugins/chain.h"
 #include "proxy/plugins/limit_count/counter_table.h"
-#include "proxy/plugins/registry.h"
-#include "proxy/plugins/testing/plugin_harness.h"
+#include "proxy/plugins/testing/fixed_request.h"
 
 namespace sluice::plugins {
 namespace {
 
-constexpr char kKey[] = "a-key-of-usual-length-0123456789";
-
-// What does not change from one request to the next.
-struct World {
-  World() {
-    // The harness knows how a credential is kept.
-    harness.AddConsumer("alice", "gold", kKey);
-  }
-
-  SystemClock clock;
-  PluginHarness harness;
-  CounterTable counters{clock, {1, 2}};
-  Registry registry{counters};
-  net::BlockPool pool{64 << 20};
-  int64_t now_ns = clock.MonotonicNanos();
-  uint32_t client = 0x0a000001;
-};
-
-class BenchStream final : public Stream {
- public:
-  BenchStream(World& world, const ConsumerTable& consumers, http::Arena& arena)
-      : Stream(arena), world_(world), consumers_(consumers) {
-    request_.method = "GET";
-    request_.authority = "api.example.com";
-    request_.path = original_path_ = "/orders/7/items";
-    request_.query = "page=2&sort=name";
-    http::HeaderMap& headers = request_.headers;
-    headers.Reserve(16);
-    headers.Add(http::HeaderId::kUserAgent, "Mozilla/5.0 (X11; Linux x86_64)");
-    headers.Add(http::HeaderId::kAccept, "*/*");
-    headers.Add(http::HeaderId::kOther, "accept-encoding", "gzip, br");
-    headers.Add(http::HeaderId::kOther, "accept-language", "en");
-    headers.Add(http::HeaderId::kCookie, "session=0123456789abcdef");
-    headers.Add(http::HeaderId::kOther, "cache-control", "no-cache");
-    headers.Add(http::HeaderId::kOther, "x-tenant", "acme");
-    headers.Add(http::HeaderId::kOther, "apikey", kKey);
-    response_.headers.Reserve(16);
-    response_.headers.Add(http::HeaderId::kContentType, "application/json");
-    response_.headers.Add(http::HeaderId::kOther, "etag", "\"abc\"");
-    response_.status = 200;
-    client_ip_ = net::IpAddress::V4(world.client);
-  }
-
-  absl::string_view Capture(absl::string_view name) const override {
-    return name == "id" ? "7" : absl::string_view();
-  }
-  const ConsumerTable& consumers() const override { return consumers_; }
-  void Reply(const LocalReply& reply) override { response_.status = reply.status; }
-  void Resume() override {}
-  int64_t now_ns() const override { return world_.now_ns; }
-  int64_t unix_seconds() const override { return 0; }
-  uint64_t Random() override { return random_ = random_ * 6364136223846793005 + 1; }
-
- private:
-  World& world_;
-  const ConsumerTable& consumers_;
-  uint64_t random_ = 1;
-};
-
-Element Make(World& world, absl::string_view name, absl::string_view text) {
-  std::unique_ptr<google::protobuf::Message> config(validate::FindPlugin(name)->prototype->New());
-  internal::ParseTextOrDie(text, *config);
-  google::protobuf::Any any;
-  any.PackFrom(*config);
-  absl::StatusOr<Element> element = world.registry.Make(name, any, {"Route", "bench"});
-  if (!element.ok()) internal::Die(element.status().message());
-  return *std::move(element);
-}
-
-void RunChain(benchmark::State& state, World& world, std::vector<Element> elements) {
-  world.harness.Request("GET", "/");
-  const ConsumerTable& consumers = world.harness.stream().consumers();
-  std::vector<Element> early, late;
-  for (Element& element : elements) {
-    (element.phase <= Phase::kAuthenticate ? early : late).push_back(std::move(element));
-  }
-  const auto early_chain = Chain::Compile(std::move(early));
-  const auto late_chain = Chain::Compile(std::move(late));
-  alignas(16) static char memory[16 << 10];
-  for (auto _ : state) {
-    http::Arena arena(world.pool, memory, memory + sizeof(memory));
-    BenchStream stream(world, consumers, arena);
-    ChainRun run(arena);
-    run.Begin(nullptr, early_chain.get());
-    const Action action = run.RunRequestHeadEarly(stream);
-    run.SetLate(late_chain.get());
-    if (action == Action::kContinue) benchmark::DoNotOptimize(run.RunRequestHeadLate(stream));
-    benchmark::DoNotOptimize(run.RunResponseHead(stream));
-    run.RunLog(stream);
-    benchmark::DoNotOptimize(stream.request().path.data());
-  }
+void RunAll(benchmark::State& state, FixedRequest& request) {
+  request.Compile();
+  for (auto _ : state) benchmark::DoNotOptimize(request.Run());
 }
 
 // One hook that does nothing: what the chain itself costs.
@@ -125,24 +27,24 @@ class Idle {
 };
 
 void BM_Nothing(benchmark::State& state) {
-  World world;
-  RunChain(state, world, {});
+  FixedRequest request;
+  RunAll(state, request);
 }
 BENCHMARK(BM_Nothing);
 
 void BM_Idle(benchmark::State& state) {
-  World world;
-  std::vector<Element> elements;
+  FixedRequest request;
   for (int64_t i = 0; i < state.range(0); ++i) {
-    elements.push_back({absl::StrCat("idle", i), Phase::kAccess, 0, Instantiate<Idle>({})});
+    request.Add({absl::StrCat("idle", i), Phase::kAccess, 0, Instantiate<Idle>({})});
   }
-  RunChain(state, world, std::move(elements));
+  RunAll(state, request);
 }
 BENCHMARK(BM_Idle)->Arg(1)->Arg(10);
 
-void BM_One(benchmark::State& state, const char* name, const char* text) {
-  World world;
-  RunChain(state, world, {Make(world, name, text)});
+void BM_One(benchmark::State& state, const char* name, const char* config) {
+  FixedRequest request;
+  request.Add(name, config);
+  RunAll(state, request);
 }
 BENCHMARK_CAPTURE(BM_One, ip_restriction, "ip_restriction",
                   "allow: ['10.0.0.0/8', '192.168.0.0/16'] deny: ['10.9.0.0/16']");
@@ -174,11 +76,10 @@ BENCHMARK_CAPTURE(BM_One, limit_count_sliding, "limit_count",
                   "algorithm: ALGORITHM_SLIDING");
 
 void BM_AuthenticatedAndRestricted(benchmark::State& state) {
-  World world;
-  RunChain(state, world,
-           {Make(world, "key_auth", ""),
-            Make(world, "consumer_restriction",
-                 "allow {consumer_groups: 'gold'} deny {consumers: 'eve'}")});
+  FixedRequest request;
+  request.Add("key_auth", "");
+  request.Add("consumer_restriction", "allow {consumer_groups: 'gold'} deny {consumers: 'eve'}");
+  RunAll(state, request);
 }
 BENCHMARK(BM_AuthenticatedAndRestricted);
 

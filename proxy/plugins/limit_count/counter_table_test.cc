@@ -196,7 +196,7 @@ TEST(CounterTableThreadsTest, AllThreadsTogetherAreAdmittedExactlyTheCount) {
         8, 20,
         [&](int, int round) {
           int mine = 0;
-          const auto key = static_cast<uint64_t>(round * 2 + is_sliding);
+          const auto key = static_cast<uint64_t>(round) * 2 + is_sliding;
           for (int i = 0; i < 500; ++i) mine += table.Take(key, limit, 0).is_admitted;
           return mine;
         },
@@ -216,7 +216,7 @@ TEST(CounterTableThreadsTest, NewKeysInAFullBucketAreCountedOnceEach) {
       [&](int t, int round) {
         int mine = 0;
         for (int i = 0; i < 32; ++i) {
-          const auto key = static_cast<uint64_t>(round * 4 + (t + i) % 4);
+          const auto key = static_cast<uint64_t>(round) * 4 + static_cast<uint64_t>((t + i) % 4);
           mine += table.Take(SmallKey(key), limit, clock.MonotonicNanos()).is_admitted;
         }
         return mine;
