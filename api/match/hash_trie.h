@@ -1,9 +1,12 @@
 // An immutable hash map that a change copies along one path.
 //
 // A hash array mapped trie: each level takes six bits of the hash, so a map of 100 000 items is
-// three or four pointers deep, and a change copies at most that many branches of 64 pointers.
-// Branches hold only the slots that are taken. Items whose 30 bits are all alike share a branch
-// that is a plain list.
+// three or four pointers deep, and a change copies at most that many branches of 64 pointers. A
+// branch is one of three:
+//   sparse  holds only the slots that are taken; a bitmap says which,
+//   full    holds all 64: from 17 on, because looking at the bitmap first costs a miss of the cache
+//           in large maps (100 000 items fill 4096 branches with 24 each),
+//   list    below the last level: items whose 30 bits are all alike.
 #pragma once
 
 #include <algorithm>
@@ -43,24 +46,30 @@ class HashTrie {
   bool empty() const { return root_ == 0; }
 
   // The only item, or null if there are none or several.
-  Item* only() const { return IsBranch(root_) ? nullptr : AsItem(root_); }
+  Item* only() const { return KindOf(root_) == kItem ? AsItem(root_) : nullptr; }
 
   // The highest of its items, kNoPriority if it is empty.
-  int32_t max_priority() const { return root_ == 0 ? kNoPriority : MaxPriority(root_); }
+  int32_t max_priority() const { return MaxPriority(root_); }
 
   // The item for which `is_it(item)` is true, of those with this hash; null if there is none.
   template <typename IsIt>
   const Item* Find(uint32_t hash, IsIt is_it) const {
     Slot slot = root_;
-    for (int depth = 0; IsBranch(slot); ++depth) {
+    for (uint32_t bits = hash;; bits >>= kBits) {
       const Branch* branch = AsBranch(slot);
-      if (depth == kMaxDepth) return FindInList(*branch, is_it);
-      const uint64_t bit = Bit(hash, depth);
-      if ((branch->taken & bit) == 0) return nullptr;
-      slot = branch->slots()[branch->Rank(bit)];
+      if (KindOf(slot) == kFull) {
+        slot = branch->slots()[bits & kMask];
+      } else if (KindOf(slot) == kSparse) {
+        const uint64_t bit = uint64_t{1} << (bits & kMask);
+        if ((branch->taken & bit) == 0) return nullptr;
+        slot = branch->slots()[branch->Rank(bit)];
+      } else if (KindOf(slot) == kList) {
+        return FindInList(*branch, is_it);
+      } else {
+        const Item* item = AsItem(slot);
+        return item != nullptr && is_it(*item) ? item : nullptr;
+      }
     }
-    const Item* item = AsItem(slot);
-    return item != nullptr && is_it(*item) ? item : nullptr;
   }
 
   template <typename Visit>
@@ -77,10 +86,15 @@ class HashTrie {
   }
 
  private:
-  // An item, or a branch, whose lowest bit is set; 0 is neither.
+  // A pointer to an item or to a branch; the lowest two bits say which. 0 is no item.
   using Slot = uintptr_t;
+  enum Kind : uintptr_t { kItem = 0, kSparse = 1, kFull = 2, kList = 3 };
+
   static constexpr int kBits = 6;
-  static constexpr int kMaxDepth = 5;  // From here on a branch is a list.
+  static constexpr uint32_t kMask = 63;
+  static constexpr int kMaxDepth = 5;  // Here a branch is a list.
+  static constexpr size_t kMostSparse = 16;
+  static constexpr size_t kFewestFull = 8;
 
   struct Branch {
     RefCount refs;
@@ -89,6 +103,7 @@ class HashTrie {
 
     Slot* slots() { return reinterpret_cast<Slot*>(this + 1); }
     const Slot* slots() const { return reinterpret_cast<const Slot*>(this + 1); }
+    // How many slots of a sparse branch stand before the one of this bit.
     size_t Rank(uint64_t bit) const {
       return static_cast<size_t>(absl::popcount(taken & (bit - 1)));
     }
@@ -100,40 +115,47 @@ class HashTrie {
     absl::FunctionRef<Ref<Item>(Ref<Item>)> change;
   };
 
-  static bool IsBranch(Slot slot) { return (slot & 1) != 0; }
-  static Branch* AsBranch(Slot slot) { return reinterpret_cast<Branch*>(slot - 1); }
+  static Kind KindOf(Slot slot) { return static_cast<Kind>(slot & 3); }
+  static Branch* AsBranch(Slot slot) { return reinterpret_cast<Branch*>(slot & ~Slot{3}); }
   static Item* AsItem(Slot slot) { return reinterpret_cast<Item*>(slot); }
-  static Slot FromBranch(Branch* branch) { return reinterpret_cast<Slot>(branch) + 1; }
+  static Slot FromBranch(Branch* branch, Kind kind) {
+    return reinterpret_cast<Slot>(branch) | kind;
+  }
   static Slot FromItem(Ref<Item> item) { return reinterpret_cast<Slot>(item.Release()); }
-  static uint64_t Bit(uint32_t hash, int depth) {
-    return uint64_t{1} << ((hash >> (depth * kBits)) & 63);
-  }
-  static size_t Count(const Branch& branch, int depth) {
-    return static_cast<size_t>(depth == kMaxDepth ? branch.taken : absl::popcount(branch.taken));
-  }
-  static int32_t MaxPriority(Slot slot) {
-    return IsBranch(slot) ? AsBranch(slot)->max_priority : AsItem(slot)->max_priority;
+
+  static size_t Index(uint32_t hash, int depth) { return (hash >> (depth * kBits)) & kMask; }
+  static uint64_t Bit(size_t index) { return uint64_t{1} << index; }
+
+  // How many slots a branch has, empty ones of a full branch included.
+  static size_t Size(Slot branch) {
+    const uint64_t taken = AsBranch(branch)->taken;
+    if (KindOf(branch) == kFull) return kMask + 1;
+    return static_cast<size_t>(KindOf(branch) == kList ? taken : absl::popcount(taken));
   }
 
-  // Depth matters only to tell a list, so a branch must be dropped at the depth where it stands.
+  static int32_t MaxPriority(Slot slot) {
+    if (slot == 0) return kNoPriority;
+    return KindOf(slot) == kItem ? AsItem(slot)->max_priority : AsBranch(slot)->max_priority;
+  }
+
   static void Retain(Slot slot) {
     if (slot == 0) return;
-    IsBranch(slot) ? AsBranch(slot)->refs.Add() : AsItem(slot)->refs.Add();
+    KindOf(slot) == kItem ? AsItem(slot)->refs.Add() : AsBranch(slot)->refs.Add();
   }
-  static void Drop(Slot slot, int depth = 0) {
+  static void Drop(Slot slot) {
     if (slot == 0) return;
-    if (!IsBranch(slot)) {
+    if (KindOf(slot) == kItem) {
       Ref<Item>::Adopt(AsItem(slot));
       return;
     }
     Branch* branch = AsBranch(slot);
     if (!branch->refs.Drop()) return;
-    for (size_t i = 0; i < Count(*branch, depth); ++i) Drop(branch->slots()[i], depth + 1);
+    for (size_t i = 0; i < Size(slot); ++i) Drop(branch->slots()[i]);
     std::free(branch);
   }
 
-  static Branch* NewBranch(size_t count) {
-    void* memory = std::malloc(sizeof(Branch) + count * sizeof(Slot));
+  static Branch* NewBranch(size_t size) {
+    void* memory = std::malloc(sizeof(Branch) + size * sizeof(Slot));
     if (memory == nullptr) std::abort();
     return new (memory) Branch{{}, kNoPriority, 0};
   }
@@ -148,66 +170,107 @@ class HashTrie {
   }
 
   template <typename Visit>
-  static void ForEachBelow(Slot slot, Visit& visit, int depth = 0) {
+  static void ForEachBelow(Slot slot, Visit& visit) {
     if (slot == 0) return;
-    if (!IsBranch(slot)) {
+    if (KindOf(slot) == kItem) {
       visit(*AsItem(slot));
       return;
     }
-    const Branch* branch = AsBranch(slot);
-    for (size_t i = 0; i < Count(*branch, depth); ++i) {
-      ForEachBelow(branch->slots()[i], visit, depth + 1);
-    }
+    for (size_t i = 0; i < Size(slot); ++i) ForEachBelow(AsBranch(slot)->slots()[i], visit);
   }
 
-  static void FreeBranch(Branch* branch) { std::free(branch); }
+  // Gives a branch up, of which a copy has taken the slots over: they get another owner if others
+  // still hold the branch.
+  static void Leave(Slot old) {
+    Branch* branch = AsBranch(old);
+    if (branch->refs.IsOnly()) {
+      std::free(branch);
+      return;
+    }
+    for (size_t i = 0; i < Size(old); ++i) Retain(branch->slots()[i]);
+    Drop(old);
+  }
 
-  // This branch, or a copy if somebody else has it too or `room` more slots are needed, which the
-  // caller fills.
-  static Branch* Owned(Branch* branch, int depth, size_t room) {
-    const bool is_only = branch->refs.IsOnly();
-    if (is_only && room == 0) return branch;
-    const size_t count = Count(*branch, depth);
-    Branch* copy = NewBranch(count + room);
+  // Makes `*slot` a branch that nobody else has, with room for `room` more slots, which the caller
+  // fills.
+  static void Own(Slot* slot, size_t room) {
+    Branch* branch = AsBranch(*slot);
+    if (room == 0 && branch->refs.IsOnly()) return;
+    const size_t size = Size(*slot);
+    Branch* copy = NewBranch(size + room);
     copy->max_priority = branch->max_priority;
     copy->taken = branch->taken;
-    std::copy_n(branch->slots(), count, copy->slots());
-    if (is_only) {
-      FreeBranch(branch);
-      return copy;
+    std::copy_n(branch->slots(), size, copy->slots());
+    Leave(*slot);
+    *slot = FromBranch(copy, KindOf(*slot));
+  }
+
+  // Makes a sparse branch full or a full one sparse. Nobody else has it then.
+  static void Convert(Slot* slot) {
+    Branch* branch = AsBranch(*slot);
+    const bool to_full = KindOf(*slot) == kSparse;
+    const auto taken = static_cast<size_t>(absl::popcount(branch->taken));
+    Branch* copy = NewBranch(to_full ? kMask + 1 : taken);
+    copy->max_priority = branch->max_priority;
+    copy->taken = branch->taken;
+    if (to_full) std::fill_n(copy->slots(), kMask + 1, 0);
+    size_t rank = 0;
+    for (size_t index = 0; index <= kMask; ++index) {
+      if ((branch->taken & Bit(index)) == 0) continue;
+      copy->slots()[to_full ? index : rank] = branch->slots()[to_full ? rank : index];
+      ++rank;
     }
-    for (size_t i = 0; i < count; ++i) Retain(copy->slots()[i]);
-    Drop(FromBranch(branch), depth);
-    return copy;
+    Leave(*slot);
+    *slot = FromBranch(copy, to_full ? kFull : kSparse);
   }
 
-  static void InsertAt(Branch* branch, size_t count, size_t at, Slot slot) {
-    std::copy_backward(branch->slots() + at, branch->slots() + count, branch->slots() + count + 1);
-    branch->slots()[at] = slot;
-    branch->max_priority = std::max(branch->max_priority, MaxPriority(slot));
+  // Where the slot for `index` is, or would be inserted.
+  static Slot* Place(Slot branch, size_t index) {
+    Branch* b = AsBranch(branch);
+    return b->slots() + (KindOf(branch) == kFull ? index : b->Rank(Bit(index)));
   }
 
-  // The slot itself was given away before.
-  static void RemoveAt(Branch* branch, size_t count, size_t at) {
-    std::copy(branch->slots() + at + 1, branch->slots() + count, branch->slots() + at);
+  static void Insert(Slot* slot, size_t index, Slot added) {
+    if (KindOf(*slot) == kSparse && Size(*slot) == kMostSparse) Convert(slot);
+    const bool is_full = KindOf(*slot) == kFull;
+    const size_t size = Size(*slot);
+    Own(slot, is_full ? 0 : 1);
+    Slot* place = Place(*slot, index);
+    Branch* branch = AsBranch(*slot);
+    if (!is_full) {
+      std::copy_backward(place, branch->slots() + size, branch->slots() + size + 1);
+    }
+    *place = added;
+    branch->taken |= Bit(index);
+    branch->max_priority = std::max(branch->max_priority, MaxPriority(added));
+  }
+
+  // Takes a slot out that was given away before.
+  static void Remove(Slot* slot, size_t index) {
+    Branch* branch = AsBranch(*slot);
+    Slot* place = Place(*slot, index);
+    if (KindOf(*slot) == kSparse) std::copy(place + 1, branch->slots() + Size(*slot), place);
+    branch->taken &= ~Bit(index);
+    const bool is_narrow = static_cast<size_t>(absl::popcount(branch->taken)) < kFewestFull;
+    if (KindOf(*slot) == kFull && is_narrow) Convert(slot);
   }
 
   // A branch for two items whose hashes are alike in all bits above `depth`.
-  static Branch* Join(Slot one, Slot two, int depth) {
-    const uint64_t one_bit = Bit(AsItem(one)->hash, depth);
-    const uint64_t two_bit = Bit(AsItem(two)->hash, depth);
+  static Slot Join(Slot one, Slot two, int depth) {
+    const size_t one_index = Index(AsItem(one)->hash, depth);
+    const size_t two_index = Index(AsItem(two)->hash, depth);
     const bool is_list = depth == kMaxDepth;
     Branch* branch = NewBranch(2);
     branch->max_priority = std::max(MaxPriority(one), MaxPriority(two));
-    if (!is_list && one_bit == two_bit) {
-      branch->taken = one_bit;
-      branch->slots()[0] = FromBranch(Join(one, two, depth + 1));
-      return branch;
+    if (!is_list && one_index == two_index) {
+      branch->taken = Bit(one_index);
+      branch->slots()[0] = Join(one, two, depth + 1);
+      return FromBranch(branch, kSparse);
     }
-    branch->taken = is_list ? 2 : one_bit | two_bit;
-    branch->slots()[0] = one_bit < two_bit ? one : two;
-    branch->slots()[1] = one_bit < two_bit ? two : one;
-    return branch;
+    branch->taken = is_list ? 2 : Bit(one_index) | Bit(two_index);
+    branch->slots()[0] = one_index < two_index ? one : two;
+    branch->slots()[1] = one_index < two_index ? two : one;
+    return FromBranch(branch, is_list ? kList : kSparse);
   }
 
   static bool Matches(const Request& request, const Item& item) {
@@ -217,84 +280,73 @@ class HashTrie {
   static void UpdateSlot(Slot* slot, int depth, const Request& request) {
     if (*slot == 0) {
       *slot = FromItem(request.change(Ref<Item>()));
-    } else if (IsBranch(*slot)) {
-      depth == kMaxDepth ? UpdateList(slot, request) : UpdateBranch(slot, depth, request);
+    } else if (KindOf(*slot) == kList) {
+      UpdateList(slot, request);
+    } else if (KindOf(*slot) != kItem) {
+      UpdateBranch(slot, depth, request);
     } else if (Matches(request, *AsItem(*slot))) {
       *slot = FromItem(request.change(Ref<Item>::Adopt(AsItem(*slot))));
     } else if (Ref<Item> added = request.change(Ref<Item>())) {
-      *slot = FromBranch(Join(*slot, FromItem(std::move(added)), depth));
+      *slot = Join(*slot, FromItem(std::move(added)), depth);
     }
   }
 
   static void UpdateBranch(Slot* slot, int depth, const Request& request) {
-    Branch* branch = AsBranch(*slot);
-    const uint64_t bit = Bit(request.hash, depth);
-    const size_t at = branch->Rank(bit);
-    const size_t count = Count(*branch, depth);
-    if ((branch->taken & bit) == 0) {
-      Ref<Item> added = request.change(Ref<Item>());
-      if (!added) return;
-      branch = Owned(branch, depth, 1);
-      InsertAt(branch, count, at, FromItem(std::move(added)));
-      branch->taken |= bit;
-      *slot = FromBranch(branch);
+    const size_t index = Index(request.hash, depth);
+    if ((AsBranch(*slot)->taken & Bit(index)) == 0) {
+      if (Ref<Item> added = request.change(Ref<Item>())) {
+        Insert(slot, index, FromItem(std::move(added)));
+      }
       return;
     }
-    branch = Owned(branch, depth, 0);
-    *slot = FromBranch(branch);
-    Slot* child = &branch->slots()[at];
+    Own(slot, 0);
+    Slot* child = Place(*slot, index);
     const int32_t before = MaxPriority(*child);
     UpdateSlot(child, depth + 1, request);
-    const int32_t after = *child == 0 ? kNoPriority : MaxPriority(*child);
-    if (*child == 0) {
-      RemoveAt(branch, count, at);
-      branch->taken &= ~bit;
-    }
-    Settle(slot, depth, before, after);
+    const int32_t after = MaxPriority(*child);
+    if (*child == 0) Remove(slot, index);
+    Settle(slot, before, after);
   }
 
   static void UpdateList(Slot* slot, const Request& request) {
-    Branch* list = AsBranch(*slot);
-    const size_t count = list->taken;
+    const size_t size = Size(*slot);
+    const Slot* slots = AsBranch(*slot)->slots();
     size_t at = 0;
-    while (at < count && !Matches(request, *AsItem(list->slots()[at]))) ++at;
-    if (at == count) {
+    while (at < size && !Matches(request, *AsItem(slots[at]))) ++at;
+    if (at == size) {
       Ref<Item> added = request.change(Ref<Item>());
       if (!added) return;
-      list = Owned(list, kMaxDepth, 1);
-      InsertAt(list, count, at, FromItem(std::move(added)));
-      ++list->taken;
-      *slot = FromBranch(list);
+      Own(slot, 1);
+      Branch* list = AsBranch(*slot);
+      list->max_priority = std::max(list->max_priority, added->max_priority);
+      list->slots()[list->taken++] = FromItem(std::move(added));
       return;
     }
-    list = Owned(list, kMaxDepth, 0);
-    *slot = FromBranch(list);
+    Own(slot, 0);
+    Branch* list = AsBranch(*slot);
     Slot* item = &list->slots()[at];
     const int32_t before = MaxPriority(*item);
     *item = FromItem(request.change(Ref<Item>::Adopt(AsItem(*item))));
-    const int32_t after = *item == 0 ? kNoPriority : MaxPriority(*item);
-    if (*item == 0) {
-      RemoveAt(list, count, at);
-      --list->taken;
-    }
-    Settle(slot, kMaxDepth, before, after);
+    const int32_t after = MaxPriority(*item);
+    if (*item == 0) *item = list->slots()[--list->taken];
+    Settle(slot, before, after);
   }
 
   // After the highest priority below one slot of `*slot` went from `before` to `after`: brings the
   // branch's own up to date, and puts an item that is alone in the branch's place.
-  static void Settle(Slot* slot, int depth, int32_t before, int32_t after) {
+  static void Settle(Slot* slot, int32_t before, int32_t after) {
     Branch* branch = AsBranch(*slot);
-    const size_t count = Count(*branch, depth);
-    if (count == 1 && !IsBranch(branch->slots()[0])) {
+    const size_t size = Size(*slot);
+    if (size == 1 && KindOf(branch->slots()[0]) == kItem) {
       *slot = branch->slots()[0];
-      FreeBranch(branch);
+      std::free(branch);
       return;
     }
     const int32_t bound = branch->max_priority;
     if (after < bound && before < bound) return;
     int32_t highest = after;
     // Usually the first slot reaches the bound, and the others are not touched.
-    for (size_t i = 0; i < count && highest < bound; ++i) {
+    for (size_t i = 0; i < size && highest < bound; ++i) {
       highest = std::max(highest, MaxPriority(branch->slots()[i]));
     }
     branch->max_priority = highest;
