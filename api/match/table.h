@@ -58,7 +58,7 @@ class Table {
   Table With(absl::Span<const std::string> removals, absl::Span<const Route> upserts) const;
 
   // The route that serves the request; false if there is none. Takes no lock, counts no owner and
-  // allocates nothing, but for what RE2 does on expressions that need backtracking and for query
+  // allocates nothing, but for the readers' lock of each RE2 expression that is tried, and for query
   // values above 1 KiB with escapes that an expression looks at.
   bool Match(const RequestView& request, MatchResult* result) const;
 
