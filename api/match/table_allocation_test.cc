@@ -30,7 +30,7 @@ TEST(TableAllocationTest, MatchingAllocatesNothing) {
   const std::vector<RouteSpec> specs = {
       {.name = "exact", .hosts = {"a.example"}, .paths = {"/a/b"}},
       {.name = "pattern", .hosts = {"*.example"}, .paths = {"/{x}/{y}/{rest*}"}},
-      {.name = "expression", .paths = {"~/v[0-9]+/.*[.]json"}},
+      {.name = "expression", .paths = {"~/v[0-9]+/(.*)[.]json"}},
       {.name = "predicates",
        .methods = {"GET", "PURGE"},
        .headers = {{"x-a", "~[a-z]+"}},
