@@ -39,8 +39,9 @@ class ApplyReactor final : public grpc::ServerReadReactor<v1::ApplyRequest> {
   void Apply() {
     const size_t problem_bytes = call_.options().max_problem_bytes();
     absl::StatusOr<v1::ApplyResponse> applied = service_.Apply(std::move(call_), from_);
+    const grpc::Status status = ToGrpc(applied.status(), problem_bytes);
     if (applied.ok()) response_ = *std::move(applied);
-    Finish(ToGrpc(applied.status(), problem_bytes));
+    Finish(status);
   }
 
   AdminService& service_;
@@ -171,8 +172,9 @@ grpc::ServerUnaryReactor* RunOn(loop::Loop& loop, grpc::CallbackServerContext* c
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   loop.Post([reactor, response, problem_bytes, call = std::move(call)] {
     absl::StatusOr<Response> result = call();
+    const grpc::Status status = ToGrpc(result.status(), problem_bytes);
     if (result.ok()) *response = *std::move(result);
-    reactor->Finish(ToGrpc(result.status(), problem_bytes));
+    reactor->Finish(status);
   });
   return reactor;
 }
