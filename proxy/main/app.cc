@@ -139,6 +139,8 @@ absl::Status App::StartSync() {
   ASSIGN_OR_RETURN(sync_.directory, sync::StateDirectory::Open(options_.state_dir));
   ASSIGN_OR_RETURN(std::unique_ptr<sync::ActivationMarker> marker,
                    sync::ActivationMarker::Open(*sync_.directory, sync::ReadMachineState()));
+  // A generation that crashes the proxy twice is not applied a third time.
+  marker->RecordCrashes();
   sync_.applier = std::make_unique<ViewApplier>(*build_);
   RETURN_IF_ERROR(build_->Init());
   sync_.keeper = std::make_unique<sync::Keeper>(build_->loop(), clock_, *sync_.directory,

@@ -8,9 +8,9 @@
 // lead from what is held, if its hash does not come out, if it goes back in the life of its store,
 // or if its content has crashed this build twice. What the applier rejects is not held.
 //
-// Thread: the build thread, for all but construction and destruction, which come before its loop
-// runs and after it has stopped.
-// Lifetime: everything given to it outlives it.
+// Thread: the build thread. It may be constructed before that runs its loop, and destroyed after it
+// has stopped.
+// Lifetime: everything given to it outlives it; `events` while the loop runs.
 #pragma once
 
 #include <deque>

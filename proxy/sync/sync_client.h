@@ -11,8 +11,8 @@
 // moves parts of 256 KiB to the build thread, at most kMaxInFlight of them.
 //
 // Thread: the control thread's loop.
-// Lifetime: everything given outlives it. Both loops have stopped when it is destroyed, and it is
-// destroyed before the keeper.
+// Lifetime: everything given to it is there while the loops run. Both have stopped when it is
+// destroyed.
 #pragma once
 
 #include <deque>

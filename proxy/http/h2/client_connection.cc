@@ -134,7 +134,7 @@ void ClientConnection::Write(const uint8_t* data, size_t bytes) {
 }
 
 void ClientConnection::Run() {
-  if (is_over_) return;
+  if (is_over_ || is_closing_) return;
   std::move(released_.begin(), released_.end(), std::back_inserter(free_));
   released_.clear();
   if (is_draining_ && active_ == 0) nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
@@ -146,11 +146,13 @@ void ClientConnection::Run() {
     Write(data, static_cast<size_t>(bytes));
   }
   write_block_.Reset();
+  if (is_closing_) return;  // By a user who was told of an end. OnLater() tells the others.
   if (!socket_.out().empty()) socket_.FlushSoon();
   TellOwner();
 }
 
 void ClientConnection::OnWriteError(int) {
+  if (is_closing_) return;
   // What the server said before it closed is worth having.
   ReadSome();
   if (!is_over_) End(ResetReason::kPeerClosed);
