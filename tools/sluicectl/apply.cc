@@ -46,12 +46,7 @@ class Apply final : public Command {
     }
     ASSIGN_OR_RETURN(const v1::ApplyResponse response,
                      client.Apply(Options(), std::move(read.resources)));
-    PrintApplied(response);
-    if (dry_run_) {
-      Print("\n");
-      return ExitStatus::kDone;
-    }
-    return wait_.Finish(response.generation(), client);
+    return wait_.PrintAndFinish(response, client);
   }
 
  private:

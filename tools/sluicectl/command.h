@@ -28,7 +28,7 @@ class Command {
 };
 
 // What an argument is, for completion.
-enum class Argument { kWord, kKind, kName, kFile, kNode, kMethod, kShell, kCommand };
+enum class Argument { kWord, kKind, kMethod, kShell, kCommand };
 
 // A row of the table of commands, of which the dispatch, --help, the manual page and the
 // completions are made.

@@ -27,12 +27,7 @@ class Delete final : public Command {
     request.mutable_options()->set_message(message_);
     request.mutable_options()->set_author(Author());
     ASSIGN_OR_RETURN(const v1::ApplyResponse response, client.Delete(request));
-    PrintApplied(response);
-    if (dry_run_) {
-      Print("\n");
-      return ExitStatus::kDone;
-    }
-    return wait_.Finish(response.generation(), client);
+    return wait_.PrintAndFinish(response, client);
   }
 
  private:

@@ -118,7 +118,7 @@ std::string CountsText(uint64_t created, uint64_t updated, uint64_t deleted) {
   return absl::StrJoin(parts, ", ");
 }
 
-ExitStatus PrintApplied(const v1::ApplyResponse& response) {
+void PrintApplied(const v1::ApplyResponse& response) {
   std::vector<resource::Problem> warnings;
   for (const v1::Problem& problem : response.problems()) {
     warnings.push_back(resource::FromProto(problem));
@@ -137,7 +137,6 @@ ExitStatus PrintApplied(const v1::ApplyResponse& response) {
   } else {
     Print(absl::StrCat("generation ", response.generation(), " committed"));
   }
-  return ExitStatus::kDone;
 }
 
 std::string TimeText(const google::protobuf::Timestamp& time) {

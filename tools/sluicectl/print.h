@@ -44,7 +44,7 @@ std::string CountsText(uint64_t created, uint64_t updated, uint64_t deleted);
 
 // What applying, deleting and rolling back have in common: prints what changed, the warnings, and
 // the generation without the end of its line, which is for `--wait` to add to.
-ExitStatus PrintApplied(const v1::ApplyResponse& response);
+void PrintApplied(const v1::ApplyResponse& response);
 
 // "2026-11-23 19:33:39Z"; "12s" for how long ago it was, "-" for never.
 std::string TimeText(const google::protobuf::Timestamp& time);

@@ -66,11 +66,18 @@ void WaitFlags::Add(Flags& flags) {
   flags.Duration("timeout", "how long --wait waits", &timeout_);
 }
 
-absl::StatusOr<ExitStatus> WaitFlags::Finish(uint64_t generation, Client& client) const {
-  if (!wait_) {
-    Print("\n");
-    return ExitStatus::kDone;
+absl::StatusOr<ExitStatus> WaitFlags::PrintAndFinish(const v1::ApplyResponse& response,
+                                                     Client& client) const {
+  PrintApplied(response);
+  // Before there is a first commit there is nothing to wait for.
+  if (wait_ && !response.dry_run() && response.generation() > 0) {
+    return Wait(response.generation(), client);
   }
+  Print("\n");
+  return ExitStatus::kDone;
+}
+
+absl::StatusOr<ExitStatus> WaitFlags::Wait(uint64_t generation, Client& client) const {
   v1::WaitForGenerationRequest request;
   request.set_generation(generation);
   request.mutable_timeout()->set_seconds(absl::ToInt64Seconds(timeout_));

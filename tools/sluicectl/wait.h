@@ -14,11 +14,14 @@ class WaitFlags {
  public:
   void Add(Flags& flags);
 
-  // To be called after PrintApplied(), whose line it completes: with what became of the proxies, if
-  // --wait was given. kNotActive unless all that were waited for serve the generation.
-  absl::StatusOr<ExitStatus> Finish(uint64_t generation, Client& client) const;
+  // Prints what a call did (print.h) and, if --wait was given and something was committed, what
+  // became of the proxies. kNotActive unless all that were waited for serve the generation.
+  absl::StatusOr<ExitStatus> PrintAndFinish(const v1::ApplyResponse& response,
+                                            Client& client) const;
 
  private:
+  absl::StatusOr<ExitStatus> Wait(uint64_t generation, Client& client) const;
+
   bool wait_ = false;
   absl::Duration timeout_ = absl::Seconds(30);
 };
