@@ -20,25 +20,34 @@ def get(url: str, seconds: float = 5) -> str:
         return response.read().decode()
 
 
-def commands_of(readme: str) -> list[str]:
-    """What follows "$ " in the README's code blocks under "## A tour"; a trailing backslash or an
-    open here-document goes on in the next line."""
+def commands_of(readme: str) -> list[tuple[str, int]]:
+    """The commands under "## A tour", with the exit status that a reader is told to expect.
+
+    They follow "$ " in code blocks; a trailing backslash or an open here-document goes on in the
+    next line, with or without the shell's "> ". Status 1 where the text before the block says that
+    something is refused.
+    """
     _, _, tour = readme.partition("\n## A tour")
     tour = tour.partition("\n## ")[0]
     commands = []
-    for block in re.findall(r"```(?:console|sh)\n(.*?)```", tour, re.DOTALL):
-        end = None
+    for prose, block in re.findall(r"(.*?)^```\w*\n(.*?)^```$", tour, re.DOTALL | re.MULTILINE):
+        status = 1 if "refused" in prose else 0
+        text, end = None, None
         for line in block.splitlines():
-            if end is not None:
-                commands[-1] += "\n" + line.removeprefix("> ")
-                end = None if line.removeprefix("> ") == end else end
-            elif commands and commands[-1].endswith("\\"):
-                commands[-1] += "\n" + line.removeprefix("> ")
-            elif line.startswith("$ "):
-                commands.append(line[2:])
+            if text is None:
+                if not line.startswith("$ "):
+                    continue  # What the command before prints.
+                text = line[2:]
+            else:
+                text += "\n" + line.removeprefix("> ")
             heredoc = re.search(r"<<-?\s*'?(\w+)'?", line)
-            if heredoc and end is None and not line.startswith("> "):
+            if heredoc and end is None:
                 end = heredoc.group(1)
+            elif end is not None and line.removeprefix("> ") == end:
+                end = None
+            if end is None and not line.endswith("\\"):
+                commands.append((text, status))
+                text = None
     return commands
 
 
@@ -94,17 +103,18 @@ class RunTest(unittest.TestCase):
 
     def test_every_command_of_the_tour_works_as_written(self):
         commands = commands_of((ROOT / "README.md").read_text(encoding="utf-8"))
+        self.assertGreater(len(commands), 5)
         self.start()
         with tempfile.TemporaryDirectory() as folder:
             # `bin/sluicectl` and relative files, as in a checkout.
             (pathlib.Path(folder) / "bin").symlink_to(self.bin)
             (pathlib.Path(folder) / "examples").symlink_to(ROOT / "examples")
-            for command in commands:
+            for command, status in commands:
                 if command.startswith("tools/"):
                     continue  # Runs already.
                 done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True,
                                       text=True, timeout=60, check=False)
-                self.assertEqual(done.returncode, 0,
+                self.assertEqual(done.returncode, status,
                                  f"{command}\n{done.stdout}{done.stderr}")
                 time.sleep(0.1)
 
@@ -112,11 +122,11 @@ class RunTest(unittest.TestCase):
 class CommandsTest(unittest.TestCase):
 
     def test_commands_are_what_a_reader_would_type(self):
-        readme = ("# X\n\n```console\n$ not-this\n```\n\n## A tour\n\n```console\n$ one a \\\n>   b\n"
-                  "output\n$ cat > f << END\n> k: v\n> END\n$ two\n```\n\n## After\n\n"
-                  "```console\n$ nor-this\n```\n")
-        self.assertEqual(commands_of(readme),
-                         ["one a \\\n  b", "cat > f << END\nk: v\nEND", "two"])
+        readme = ("# X\n\n```\n$ not-this\n```\n\n## A tour\n\n```\n$ one a \\\n>   b\n"
+                  "output\n$ cat > f << END\nk: v\nEND\n$ two\n```\n\nThis is refused:\n\n"
+                  "```console\n$ bad\n```\n\n## After\n\n```\n$ nor-this\n```\n")
+        self.assertEqual(commands_of(readme), [("one a \\\n  b", 0), ("cat > f << END\nk: v\nEND", 0),
+                                               ("two", 0), ("bad", 1)])
 
 
 if __name__ == "__main__":
