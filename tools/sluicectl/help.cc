@@ -91,7 +91,7 @@ std::string OverviewText(bool in_full) {
   if (in_full) {
     for (const CommandInfo& info : Commands()) {
       absl::StrAppend(&text, "Command ", info.name, ":\n  ", Usage(info), "\n\n",
-                      Indented(absl::StrCat(info.summary, "\n", info.description)));
+                      Indented(absl::StrCat(info.summary, ".\n", info.description)));
       const std::string flags = FlagsText(info);
       absl::StrAppend(&text, flags.empty() ? "" : "\n", flags, "\n", Indented(info.examples), "\n");
     }

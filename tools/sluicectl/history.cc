@@ -38,7 +38,7 @@ class History final : public Command {
       return true;
     }));
     if (format != Format::kTable) {
-      Print(ListText("commits", commits, format));
+      Print(ListText("generations", commits, format));
       return ExitStatus::kDone;
     }
     Table table({"GENERATION", "TIME", "AUTHOR", "FROM", "CHANGES", "WHY"});

@@ -1,7 +1,7 @@
 """Commands of sluicectl that are about proxies, with real ones."""
 
 import http.client
-import os
+import re
 import signal
 import socket
 import tempfile
@@ -11,6 +11,21 @@ from desk import DeskTest
 from harness.process import Process, free_port, runfile, wait_until
 
 ROUTE = "kind: Route\nname: hello\nplugins: {respond: {status: 200, body: %s}}\n"
+
+
+# Each says where it stands.
+RESPOND = "plugins: {respond: {status: 200, body: %s}}\n"
+LAYERS = "---\n".join((
+    "kind: Upstream\nname: u\n",
+    "kind: Service\nname: s\nupstream: u\n" + RESPOND % "Service/s",
+    "kind: PluginSet\nname: a\n" + RESPOND % "PluginSet/a",
+    "kind: PluginSet\nname: b\n" + RESPOND % "PluginSet/b",
+    "kind: PluginSet\nname: none\nplugins: {respond: {disabled: true}}\n",
+    "kind: Route\nname: service\npaths: [/service]\nservice: s\n",
+    "kind: Route\nname: set\npaths: [/set]\nservice: s\nplugin_sets: [a]\n",
+    "kind: Route\nname: sets\npaths: [/sets]\nservice: s\nplugin_sets: [b, a]\n",
+    "kind: Route\nname: route\npaths: [/route]\nplugin_sets: [a, none]\n" + RESPOND % "Route/route",
+    "kind: Route\nname: removed\npaths: [/removed]\nservice: s\nplugin_sets: [none, b]\n"))
 
 
 class FollowingProxy(Process):
@@ -39,9 +54,10 @@ class FleetTest(DeskTest):
         self.port = free_port()
         return "---\nkind: Listener\nname: public\naddress: 127.0.0.1:%d\n" % self.port
 
-    def body(self):
+    def body(self, path="/"):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", "/")
+        self.addCleanup(connection.close)
+        connection.request("GET", path)
         return connection.getresponse().read().decode()
 
     def test_what_was_waited_for_is_served(self):
@@ -105,6 +121,14 @@ class FleetTest(DeskTest):
         self.assertIn("generation 1 as proxy edge-1 serves it", out)
         self.assertIn("did you mean edge-1?",
                       self.ctl("explain", "GET", "/", "--node", "edge-2", status=1))
+
+    def test_plugins_come_from_where_explain_says(self):
+        self.start("edge-1")
+        self.apply(LAYERS + self.listener(), "--wait")
+        for path in ("/service", "/set", "/sets", "/route", "/removed"):
+            url = "http://127.0.0.1:%d%s" % (self.port, path)
+            explained = re.search(r"^respond +\S+ +(\S+)", self.ctl("explain", "GET", url), re.M)
+            self.assertEqual(self.body(path), explained.group(1), path)
 
     def test_admin_pages_are_relayed(self):
         self.start("edge-1")
