@@ -1,7 +1,6 @@
 #include "api/match/compiled_spec.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <string>
 #include <utility>

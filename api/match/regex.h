@@ -19,7 +19,8 @@ namespace sluice::match {
 // outside ASCII: then text that is not UTF-8 never matches. (Otherwise "~.*admin.*" on a route that
 // refuses could be passed by adding a stray byte.)
 //
-// Thread: any. RE2 builds its automaton as texts come, under a readers' lock of its own; a text that
+// Thread: any. RE2 builds its automaton as texts come, under a readers' lock of its own; a text
+// that
 //   it has seen the like of allocates nothing.
 class Regex {
  public:

@@ -6,12 +6,10 @@
 #include <memory>
 #include <string>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "api/match/compiled_spec.h"
-#include "api/match/method.h"
 #include "api/match/path_pattern.h"
 #include "api/match/ref.h"
 #include "api/match/request_view.h"
@@ -58,8 +56,8 @@ class Table {
   Table With(absl::Span<const std::string> removals, absl::Span<const Route> upserts) const;
 
   // The route that serves the request; false if there is none. Takes no lock, counts no owner and
-  // allocates nothing, but for the readers' lock of each RE2 expression that is tried, and for query
-  // values above 1 KiB with escapes that an expression looks at.
+  // allocates nothing, but for the readers' lock of each RE2 expression that is tried, and for
+  // query values above 1 KiB with escapes that an expression looks at.
   bool Match(const RequestView& request, MatchResult* result) const;
 
   // The value of an Allow header: methods with which a request that matched no route would have

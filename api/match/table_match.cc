@@ -17,6 +17,7 @@
 
 #include "api/match/hash.h"
 #include "api/match/host.h"
+#include "api/match/method.h"
 #include "api/match/table.h"
 #include "api/match/table_root.h"
 
