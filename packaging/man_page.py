@@ -6,7 +6,7 @@ import re
 import sys
 
 _FLAG = re.compile(r"^\s{1,8}(-[-\w].*?)(?:\s{2,}(.*)|)$")
-_TITLE = re.compile(r"^(\w[\w ]*):$")
+_TITLE = re.compile(r"^([A-Za-z][\w ]*):$")
 
 
 def escape(text: str) -> str:
@@ -19,8 +19,9 @@ def page(program: str, section: str, version: str, text: str) -> str:
     first, _, rest = text.partition("\n")
     summary = first.partition(":")[2].strip().rstrip(".") or first.strip()
     lines = [f'.TH {program.upper()} {section} "" "sluice {version}" "Sluice"',
-             ".SH NAME", f"{escape(program)} \\- {escape(summary[:1].lower() + summary[1:])}",
-             ".SH DESCRIPTION"]
+             ".SH NAME", f"{escape(program)} \\- {escape(summary[:1].lower() + summary[1:])}"]
+    if not _TITLE.match(rest.strip().partition("\n")[0]):
+        lines.append(".SH DESCRIPTION")
     verbatim = False
 
     def set_verbatim(wanted: bool) -> None:

@@ -61,14 +61,14 @@ def memory_kib(root: int, field: str = "Rss") -> int:
 
 
 def thread_cpu_ms(root: int) -> dict[str, float]:
-    """CPU time of each thread of a process, by the thread's name."""
+    """CPU time of each thread of a process, by its name and its place in order of creation."""
     used: dict[str, float] = {}
-    for task in os.listdir(f"/proc/{root}/task"):
+    for place, task in enumerate(sorted(os.listdir(f"/proc/{root}/task"), key=int)):
         try:
             with open(f"/proc/{root}/task/{task}/comm", encoding="utf-8") as file:
                 name = file.read().strip()
             with open(f"/proc/{root}/task/{task}/schedstat", encoding="utf-8") as file:
-                used[name] = used.get(name, 0) + int(file.read().split()[0]) / 1e6
+                used[f"{place} {name}"] = int(file.read().split()[0]) / 1e6
         except OSError:
             continue
     return used
