@@ -111,7 +111,8 @@ void App::MakeWorkers() {
     loop_.PostFromAnyThread([this, applied] { OnApplied(applied); });
   };
   build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, std::move(hooks));
-  pages_ = std::make_unique<Pages>(state_, loop_, metrics_, *build_, borrowed);
+  pages_ = std::make_unique<Pages>(
+      state_, loop_, Pages::Sources{metrics_, log_, resolver_}, *build_, borrowed);
 }
 
 absl::Status App::StartFile() {
@@ -188,6 +189,7 @@ void App::OnApplied(const Applied& applied) {
                << " cannot be served; the one before stays";
     return;
   }
+  metrics_.Set(ProcessMetric::kConfigApplyDuration, absl::ToDoubleSeconds(applied.took));
   metrics_.Set(ProcessMetric::kConfigApplied, metrics_.Get(ProcessMetric::kConfigApplied) + 1);
   state_.is_serving = true;
   state_.generation = applied.generation;

@@ -23,7 +23,8 @@ std::vector<exchange::PinTable*> PinsOf(const std::vector<server::Worker*>& work
 BuildThread::BuildThread(const Clock& clock, runtime::PluginMaker maker,
                          observe::MetricRegistry& metrics, observe::LogThread& log,
                          std::vector<server::Worker*> workers, Hooks hooks)
-    : loop_(clock),
+    : clock_(clock),
+      loop_(clock),
       builder_(std::move(maker), metrics, log, PinsOf(workers)),
       publisher_(loop_, workers,
                  [this](const std::vector<server::BindFault>& faults) {
@@ -71,8 +72,10 @@ absl::Status BuildThread::Start() {
 }
 
 void BuildThread::Apply(const runtime::Change& change, std::function<void(const Applied&)> done) {
+  const int64_t began = clock_.MonotonicNanos();
   runtime::Builder::Outcome outcome = builder_.Build(change);
-  const auto tell = [this, done = std::move(done)](const Applied& applied) {
+  const auto tell = [this, began, done = std::move(done)](Applied applied) {
+    applied.took = absl::Nanoseconds(clock_.MonotonicNanos() - began);
     hooks_.on_applied(applied);
     done(applied);
   };

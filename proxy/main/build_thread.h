@@ -23,6 +23,7 @@ struct Applied {
   uint64_t generation = 0;
   bool ok = false;  // Served by every worker, but for what `problems` say.
   std::vector<resource::Problem> problems;
+  absl::Duration took;  // From the start of the build to the last worker.
 };
 
 class BuildThread {
@@ -67,6 +68,7 @@ class BuildThread {
 
   Applied FromFaults(const std::vector<server::BindFault>& faults) const;
 
+  const Clock& clock_;
   event::Loop loop_;
   bool is_ready_ = false;
   runtime::Builder builder_;

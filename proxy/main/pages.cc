@@ -57,9 +57,13 @@ std::string EndpointsJson(const upstream::EndpointSet& set) {
 
 }  // namespace
 
-Pages::Pages(const ProxyState& state, event::Loop& loop, observe::MetricRegistry& metrics,
-             BuildThread& build, std::vector<server::Worker*> workers)
-    : state_(state), loop_(loop), metrics_(metrics), build_(build), workers_(std::move(workers)) {}
+Pages::Pages(const ProxyState& state, event::Loop& loop, Sources sources, BuildThread& build,
+             std::vector<server::Worker*> workers)
+    : state_(state),
+      loop_(loop),
+      sources_(sources),
+      build_(build),
+      workers_(std::move(workers)) {}
 
 void Pages::GetPage(const std::string& target, absl::AnyInvocable<void(Page)> done) {
   const std::pair<std::string, std::string> parts =
@@ -83,15 +87,25 @@ Page Pages::Ready() const {
 
 Page Pages::Metrics() {
   using observe::ProcessMetric;
-  observe::UpdateProcessStats(metrics_);
-  metrics_.Set(ProcessMetric::kReady, state_.is_serving && !state_.is_draining);
-  metrics_.Set(ProcessMetric::kDraining, state_.is_draining);
-  metrics_.Set(ProcessMetric::kWorkers, static_cast<double>(workers_.size()));
-  metrics_.Set(ProcessMetric::kConfigGeneration, static_cast<double>(state_.generation));
-  metrics_.Set(ProcessMetric::kConfigDegraded, !state_.faults.empty());
-  metrics_.Set(ProcessMetric::kControlPlaneConnected, state_.is_connected);
+  observe::MetricRegistry& metrics = sources_.metrics;
+  observe::UpdateProcessStats(metrics);
+  const observe::LogThread::Stats log = sources_.log.GetStats();
+  metrics.Set(ProcessMetric::kAccessLogLines, static_cast<double>(log.lines));
+  metrics.Set(ProcessMetric::kAccessLogDropped, static_cast<double>(log.dropped));
+  metrics.Set(ProcessMetric::kAccessLogWriteErrors, static_cast<double>(log.errors));
+  const net::dns::Resolver::Stats& dns = sources_.resolver.stats();
+  metrics.Set(ProcessMetric::kDnsResolutions, static_cast<double>(dns.resolved),
+               static_cast<size_t>(observe::DnsResult::kOk));
+  metrics.Set(ProcessMetric::kDnsResolutions, static_cast<double>(dns.failed),
+               static_cast<size_t>(observe::DnsResult::kFailed));
+  metrics.Set(ProcessMetric::kReady, state_.is_serving && !state_.is_draining);
+  metrics.Set(ProcessMetric::kDraining, state_.is_draining);
+  metrics.Set(ProcessMetric::kWorkers, static_cast<double>(workers_.size()));
+  metrics.Set(ProcessMetric::kConfigGeneration, static_cast<double>(state_.generation));
+  metrics.Set(ProcessMetric::kConfigDegraded, !state_.faults.empty());
+  metrics.Set(ProcessMetric::kControlPlaneConnected, state_.is_connected);
   Page page{200, std::string(observe::PrometheusText::kContentType), ""};
-  observe::PrometheusText text(metrics_);
+  observe::PrometheusText text(metrics);
   while (text.Next(&page.body)) {
   }
   return page;

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "proxy/main/build_thread.h"
+#include "proxy/net/dns/resolver.h"
+#include "proxy/observe/log_thread.h"
 #include "proxy/observe/metric_registry.h"
 #include "proxy/server/admin/page.h"
 #include "proxy/server/worker.h"
@@ -38,8 +40,15 @@ struct ProxyState {
 
 class Pages final : public server::PageSource {
  public:
-  Pages(const ProxyState& state, event::Loop& loop, observe::MetricRegistry& metrics,
-        BuildThread& build, std::vector<server::Worker*> workers);
+  // Where the numbers of the process come from.
+  struct Sources {
+    observe::MetricRegistry& metrics;
+    const observe::LogThread& log;
+    const net::dns::Resolver& resolver;
+  };
+
+  Pages(const ProxyState& state, event::Loop& loop, Sources sources, BuildThread& build,
+        std::vector<server::Worker*> workers);
 
   void GetPage(const std::string& target, absl::AnyInvocable<void(server::Page)> done) override;
 
@@ -52,7 +61,7 @@ class Pages final : public server::PageSource {
 
   const ProxyState& state_;
   event::Loop& loop_;
-  observe::MetricRegistry& metrics_;
+  const Sources sources_;
   BuildThread& build_;
   const std::vector<server::Worker*> workers_;
 };

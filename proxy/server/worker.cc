@@ -18,7 +18,7 @@ Worker::Worker(const Clock& clock, observe::MetricRegistry& metrics, observe::Lo
       pool_(options.buffer_budget_bytes),
       io_(loop_, pool_),
       exchange_(io_, metrics.AddWorker(), log.AddWriter(), options.seed),
-      pool_context_{io_, scratch_head_},
+      pool_context_{io_, exchange_.metrics, scratch_head_},
       tick_(loop_.timers(), &event::Timer::Call<Worker, &Worker::OnTick>, this) {
   exchange_.workers_group = metrics.workers_group();
   exchange_.node = options.node;

@@ -64,7 +64,11 @@ void H1Pool::GiveOrKeep(ClientConnection& connection) {
   }
 }
 
-void H1Pool::OnConnected(ClientConnection& connection) { GiveOrKeep(connection); }
+void H1Pool::OnConnected(ClientConnection& connection) {
+  context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnections);
+  context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
+  GiveOrKeep(connection);
+}
 
 void H1Pool::OnIdle(ClientConnection& connection) { GiveOrKeep(connection); }
 
@@ -77,7 +81,10 @@ void H1Pool::OnClosed(ClientConnection& connection, ResetReason reason) {
   // One that was being opened was being opened for somebody: for the first in the queue.
   const bool failed_to_open =
       reason == ResetReason::kConnectFailed || reason == ResetReason::kConnectTimeout;
-  if (!failed_to_open) return;
+  if (!failed_to_open) {
+    context_.metrics.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
+    return;
+  }
   if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
 }
 

@@ -31,6 +31,8 @@ class H2Pool::Member final : private ClientConnection::Owner {
   void OnConnected() override {
     is_open_ = true;
     --pool_.opening_;
+    pool_.metrics_.Add(pool_.settings_->metrics, observe::UpstreamMetric::kConnections);
+    pool_.metrics_.Add(pool_.settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
     OnIdle();
     pool_.Serve();
   }
@@ -54,7 +56,7 @@ class H2Pool::Member final : private ClientConnection::Owner {
 
 H2Pool::H2Pool(PoolContext& context, const net::Address& address,
                std::shared_ptr<const Settings> settings)
-    : Pool(context.io, address), settings_(std::move(settings)) {}
+    : Pool(context.io, address), metrics_(context.metrics), settings_(std::move(settings)) {}
 
 H2Pool::~H2Pool() = default;
 
@@ -118,7 +120,10 @@ void H2Pool::OnMemberClosed(Member& member, ResetReason reason) {
                                [&](const auto& owned) { return owned.get() == &member; });
   io_.loop.DeleteLater(std::move(*it));
   members_.erase(it);
-  if (!was_opening) return Serve();
+  if (!was_opening) {
+    metrics_.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
+    return Serve();
+  }
   // All of them waited for this one.
   while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
 }

@@ -35,6 +35,7 @@ class H2Pool final : public Pool, private event::Task {
   Member* FindRoom();
   void OnMemberClosed(Member& member, http::ResetReason reason);
 
+  observe::WorkerMetrics& metrics_;
   const std::shared_ptr<const Settings> settings_;
   std::vector<std::unique_ptr<Member>> members_;
   size_t opening_ = 0;

@@ -77,6 +77,7 @@ class Pool {
 // What pools of one worker share.
 struct PoolContext {
   net::IoContext& io;
+  observe::WorkerMetrics& metrics;
   http::h1::RawHead& scratch_head;
 };
 
