@@ -25,6 +25,9 @@
 namespace sluice::fleet {
 namespace {
 
+// What a proxy says of itself is kept for as long as it is listed.
+constexpr size_t kMaxMessageBytes = 1 << 20;
+
 // How long a peer may take to read why it is sent away.
 constexpr absl::Duration kCloseTimeout = absl::Seconds(5);
 
@@ -60,15 +63,15 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
   void Close(absl::Status why) override {
     is_closed_ = true;
     cut_off_.Arm(kCloseTimeout);
-    End(std::move(why));
-  }
-
- private:
-  void End(absl::Status why) {
     MutexLock lock(mu_);
     if (!end_.has_value()) end_ = std::move(why);
     updates_.clear();
     Pump();
+  }
+
+ private:
+  void CloseLater(absl::Status why) {
+    fleet_.loop().Post([this, why = std::move(why)]() mutable { Close(std::move(why)); });
   }
 
   // Writes the next message, if none is being written; ends the call after the last.
@@ -126,11 +129,14 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
       Pump();
       return;
     }
+    if (incoming_.Length() > kMaxMessageBytes) {
+      return CloseLater(absl::ResourceExhaustedError("a message has at most 1 MiB"));
+    }
     v1::ProxyMessage message;
     const grpc::Status parsed =
         grpc::SerializationTraits<v1::ProxyMessage>::Deserialize(&incoming_, &message);
     incoming_.Clear();
-    if (!parsed.ok()) return End(absl::InvalidArgumentError("not a ProxyMessage"));
+    if (!parsed.ok()) return CloseLater(absl::InvalidArgumentError("not a ProxyMessage"));
     fleet_.loop().Post([this, message = std::move(message)]() mutable {
       if (is_closed_) return;
       fleet_.OnMessage(*this, std::move(message));

@@ -444,6 +444,34 @@ TEST_F(ConfigStreamTest, WhoIsGoneIsListedForADay) {
   EXPECT_TRUE(listed.empty());
 }
 
+TEST_F(ConfigStreamTest, OfTooManyThatAreGoneTheOldestIsForgotten) {
+  control_plane_.reset();
+  Fleet::Options options = ControlPlane::AtOnce();
+  options.max_proxies = 1;
+  Start(options);
+  for (const char* node : {"first", "second", "third"}) {
+    ScriptedProxy proxy(address(), Named(node));
+    proxy.Settle();
+    proxy.Leave();
+    proxy.TakeEnd();
+    control_plane_->Advance(absl::Milliseconds(1));
+  }
+  std::vector<v1::ProxyStatus> listed;
+  control_plane_->Run([&listed](Fleet& fleet) { listed = fleet.List({}); });
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_EQ(listed[0].node(), "second");
+  EXPECT_EQ(listed[1].node(), "third");
+}
+
+TEST_F(ConfigStreamTest, AMessageThatIsTooLongEndsTheStream) {
+  ScriptedProxy proxy(address(), {});
+  proxy.Settle();
+  v1::ProxyMessage message;
+  message.mutable_resync()->set_reason(std::string(2 << 20, 'x'));
+  proxy.Send(message);
+  EXPECT_EQ(proxy.TakeEnd().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
 TEST_F(ConfigStreamTest, TheFirstMessageMustBeHello) {
   ScriptedProxy proxy(address(), {.says_hello = false});
   proxy.Resync();

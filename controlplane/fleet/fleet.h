@@ -145,6 +145,7 @@ class Fleet {
                 absl::StatusCode code);
   // The session is gone after it.
   void Disconnect(Session& session, const std::string& why);
+  void ForgetExcess();
 
   void OnStatus(Session& session, v1::Status status);
   void OnResync(Session& session, const v1::Resync& resync);

@@ -109,6 +109,7 @@ void Fleet::Admit(ProxyLink& link, const v1::Hello& hello, Identity identity) {
   Push(session);
   Refresh(session, true);
   NotifyEvent(node, v1::ProxyEvent::CONNECTED, nullptr, node.identity.address);
+  LOG(INFO) << "node " << name << ": connected from " << node.identity.address;
 }
 
 void Fleet::SendAway(ProxyLink& link, absl::Duration pause, const std::string& reason,
@@ -138,6 +139,21 @@ void Fleet::Disconnect(Session& session, const std::string& why) {
   }
   Notify(name);
   NotifyEvent(node, v1::ProxyEvent::DISCONNECTED, nullptr, why);
+  LOG(INFO) << "node " << name << ": disconnected: " << why;
+  ForgetExcess();
+}
+
+void Fleet::ForgetExcess() {
+  // Names are the proxies' choice: what is kept of those that are gone must have an end.
+  if (nodes_.size() <= 2 * options_.max_proxies) return;
+  auto oldest = nodes_.end();
+  for (auto it = nodes_.begin(); it != nodes_.end(); ++it) {
+    if (!it->second.gone_at.has_value()) continue;
+    if (oldest == nodes_.end() || it->second.gone_at < oldest->second.gone_at) oldest = it;
+  }
+  const std::string name = oldest->first;
+  nodes_.erase(oldest);
+  Notify(name);
 }
 
 }  // namespace sluice::fleet
