@@ -19,6 +19,7 @@
 
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "proxy/plugins/limit_count/counter_bucket.h"
 #include "proxy/plugins/limit_count/keyed_hash.h"
 
 namespace sluice::plugins {
@@ -56,34 +57,12 @@ class CounterTable {
   // copy of it. A refusal changes nothing.
   Verdict Take(uint64_t key, const Limit& limit, int64_t now_ns);
 
-  size_t capacity() const { return (bucket_mask_ + 1) * kSlots; }
+  size_t capacity() const { return (bucket_mask_ + 1) * Bucket::kSlots; }
   // Keys that were dropped while their window was under way: their budgets began anew.
-  uint64_t evictions() const { return evictions_.load(std::memory_order_relaxed); }
+  uint64_t evictions() const { return tallies_.evictions.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr size_t kSlots = 8;
-
-  // The tags of a bucket share a cache line; two counters a key follow, for even and odd windows.
-  struct alignas(64) Bucket {
-    std::atomic<uint64_t> tags[kSlots];
-    std::atomic<uint64_t> counters[kSlots][2];
-  };
-
-  // A tag and the window in which it is being counted: what a new slot is given.
-  struct Entry {
-    uint64_t tag;
-    uint32_t window_end;  // Seconds.
-    uint32_t parity;      // Which counter is the window's.
-    uint32_t now_seconds;
-  };
-
-  static uint32_t EndOfSlot(const Bucket& bucket, size_t slot, uint64_t tag, uint32_t now_seconds);
-  // The slot that holds the tag; claims one if there is none.
-  size_t FindOrClaim(Bucket& bucket, const Entry& entry);
-  size_t Claim(Bucket& bucket, const uint64_t (&tags)[kSlots], uint64_t pending,
-               uint32_t now_seconds);
-  // Makes a claim the one place of its tag, unless there is another already.
-  static void Settle(Bucket& bucket, size_t slot, uint64_t pending, const Entry& entry);
+  using Bucket = CounterBucket<std::atomic<uint64_t>>;
 
   // Set at construction.
   const int64_t offset_ns_;  // Wall time less monotonic time.
@@ -92,8 +71,7 @@ class CounterTable {
   int bucket_bits_ = 0;
   Bucket* buckets_ = nullptr;
 
-  std::atomic<uint64_t> evictions_{0};
-  std::atomic<uint32_t> claims_{0};
+  BucketTallies tallies_;
 };
 
 }  // namespace sluice::plugins
