@@ -199,7 +199,9 @@ class Fleet {
 
   mutable Mutex mu_;
   std::map<std::string, Identity> connected_ ABSL_GUARDED_BY(mu_);  // By node.
-  std::set<ListenerEntry*> listeners_ ABSL_GUARDED_BY(mu_);
+
+  Mutex listeners_mu_;  // Held while they are told.
+  std::set<ListenerEntry*> listeners_ ABSL_GUARDED_BY(listeners_mu_);
 
   // Last: their callbacks reach all of the above.
   loop::Loop disk_;  // For what waits for the store.

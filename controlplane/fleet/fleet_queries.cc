@@ -10,11 +10,11 @@ namespace sluice::fleet {
 class Fleet::ListenerEntry final : public Subscription {
  public:
   ListenerEntry(Fleet& fleet, OnEvent on_event) : fleet_(fleet), on_event_(std::move(on_event)) {
-    MutexLock lock(fleet_.mu_);
+    MutexLock lock(fleet_.listeners_mu_);
     fleet_.listeners_.insert(this);
   }
   ~ListenerEntry() override {
-    MutexLock lock(fleet_.mu_);
+    MutexLock lock(fleet_.listeners_mu_);
     fleet_.listeners_.erase(this);
   }
   void Tell(const v1::ProxyEvent& event) { on_event_(event); }
@@ -52,7 +52,7 @@ void Fleet::Notify(const std::string& node) {
 
 void Fleet::NotifyEvent(const Node& node, v1::ProxyEvent::Type type, const v1::Status* status,
                         const std::string& detail) {
-  MutexLock lock(mu_);
+  MutexLock lock(listeners_mu_);
   if (listeners_.empty()) return;
   v1::ProxyEvent event;
   event.set_node(node.identity.node);

@@ -2,7 +2,9 @@
 #include "controlplane/main/program.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
@@ -131,6 +133,50 @@ TEST_F(ProgramTest, ProxyEventsReachWatchers) {
   while (!event.has_proxy()) ASSERT_TRUE(reader->Read(&event));
   EXPECT_EQ(event.proxy().node(), "edge-1");
   context.TryCancel();
+}
+
+// One message there and one back, without generated code. Empty if the call fails.
+std::string CallRaw(const Program& program, const std::string& method, const std::string& request) {
+  grpc::GenericStub stub(
+      grpc::CreateChannel(program.grpc_address().ToString(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  void* tag = nullptr;
+  bool ok = false;
+  const auto call = stub.PrepareCall(&context, method, &queue);
+  call->StartCall(nullptr);
+  queue.Next(&tag, &ok);
+  const grpc::Slice slice(request);
+  call->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+  queue.Next(&tag, &ok);
+  call->WritesDone(nullptr);
+  queue.Next(&tag, &ok);
+  grpc::ByteBuffer answer;
+  call->Read(&answer, nullptr);
+  queue.Next(&tag, &ok);
+  context.TryCancel();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  queue.Next(&tag, &ok);
+  grpc::Slice flat;
+  if (!answer.DumpToSingleSlice(&flat).ok()) return "";
+  return std::string(flat.begin(), flat.end());
+}
+
+TEST_F(ProgramTest, TheStandardHealthServiceSaysServing) {
+  Start();
+  const std::string serving = {0x08, 0x01};
+  EXPECT_EQ(CallRaw(*program_, "/grpc.health.v1.Health/Check", ""), serving);
+}
+
+TEST_F(ProgramTest, ReflectionNamesTheServices) {
+  Start();
+  const std::string list_services = {0x3a, 0x01, '*'};
+  const std::string answer = CallRaw(
+      *program_, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", list_services);
+  for (const char* service : {"Admin", "ConfigStream", "Endpoints", "Fleet"}) {
+    EXPECT_THAT(answer, HasSubstr(std::string("sluice.v1.") + service));
+  }
 }
 
 TEST_F(ProgramTest, ADataDirectoryIsUsedByOneProcess) {
