@@ -9,7 +9,6 @@
 namespace sluice::main {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 absl::StatusOr<Options> Parse(std::vector<const char*> arguments) {
