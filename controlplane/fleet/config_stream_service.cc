@@ -28,6 +28,12 @@ namespace {
 // What a proxy says of itself is kept for as long as it is listed.
 constexpr size_t kMaxMessageBytes = 1 << 20;
 
+// How long a stream may be open before it says whose it is.
+constexpr absl::Duration kHelloTimeout = absl::Seconds(10);
+
+// Streams on one connection. A proxy needs one, an orchestrator one for each upstream.
+constexpr int kMaxStreams = 10'000;
+
 // How long a peer may take to read why it is sent away.
 constexpr absl::Duration kCloseTimeout = absl::Seconds(5);
 
@@ -39,7 +45,10 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
       : fleet_(fleet),
         context_(context),
         peer_(rpc::PeerAddress(context.peer())),
+        hello_timeout_(fleet.loop(),
+                       [this] { Close(absl::DeadlineExceededError("no hello has come")); }),
         cut_off_(fleet.loop(), [this] { Cancel(); }) {
+    fleet_.loop().Post([this] { hello_timeout_.Arm(kHelloTimeout); });
     StartRead(&incoming_);
   }
 
@@ -139,6 +148,7 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
     if (!parsed.ok()) return CloseLater(absl::InvalidArgumentError("not a ProxyMessage"));
     fleet_.loop().Post([this, message = std::move(message)]() mutable {
       if (is_closed_) return;
+      hello_timeout_.Disarm();
       fleet_.OnMessage(*this, std::move(message));
       if (!is_closed_) ReadNext();
     });
@@ -159,6 +169,7 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
 
   // Loop thread only.
   bool is_closed_ = false;
+  loop::Timer hello_timeout_;
   loop::Timer cut_off_;
 
   // Between StartRead() and OnReadDone() gRPC's, then ours.
@@ -195,12 +206,13 @@ std::unique_ptr<grpc::Service> MakeConfigStreamService(Fleet& fleet) {
   return std::make_unique<Service>(fleet);
 }
 
-void ConfigureKeepalive(grpc::ServerBuilder& builder) {
+void ConfigureConnections(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
 }
 
 }  // namespace sluice::fleet

@@ -15,7 +15,8 @@ class Fleet;
 // Lifetime: `fleet` outlives the server that has the service.
 std::unique_ptr<grpc::Service> MakeConfigStreamService(Fleet& fleet);
 
-// Lets proxies ping as often as they do (after 10 s of silence), and notices those that are gone.
-void ConfigureKeepalive(grpc::ServerBuilder& builder);
+// Lets proxies ping as often as they do (after 10 s of silence), notices those that are gone, and
+// bounds what one connection may open.
+void ConfigureConnections(grpc::ServerBuilder& builder);
 
 }  // namespace sluice::fleet

@@ -478,6 +478,13 @@ TEST_F(ConfigStreamTest, TheFirstMessageMustBeHello) {
   EXPECT_EQ(proxy.TakeEnd().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+// Only the clock tells such a stream from one whose hello is on its way.
+TEST_F(ConfigStreamTest, AStreamThatSaysNothingIsEnded) {
+  ScriptedProxy proxy(address(), {.says_hello = false});
+  while (!proxy.HasEnded()) control_plane_->Advance(absl::Seconds(1));
+  EXPECT_EQ(proxy.TakeEnd().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
 TEST_F(ConfigStreamTest, ANodeNameThatCannotBeShownIsRefused) {
   ScriptedProxy proxy(address(), Named("a b\x1b[2J"));
   EXPECT_EQ(proxy.TakeEnd().error_code(), grpc::StatusCode::INVALID_ARGUMENT);

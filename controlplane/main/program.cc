@@ -79,7 +79,7 @@ absl::Status Program::ServeGrpc(const ListenAddress& address) {
   builder.AddListeningPort(grpc_address_.ToString(), grpc::InsecureServerCredentials(), &port);
   // With it two control planes would share a port, each with half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  fleet::ConfigureKeepalive(builder);
+  fleet::ConfigureConnections(builder);
   for (grpc::Service* service :
        {static_cast<grpc::Service*>(admin_rpc_.get()), config_stream_service_.get(),
         fleet_service_.get(), endpoints_service_.get()}) {

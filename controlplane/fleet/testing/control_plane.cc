@@ -46,7 +46,7 @@ ControlPlane::ControlPlane(std::string data_dir, Fleet::Options options) {
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  ConfigureKeepalive(builder);
+  ConfigureConnections(builder);
   builder.RegisterService(config_stream_.get());
   builder.RegisterService(fleet_service_.get());
   server_ = builder.BuildAndStart();

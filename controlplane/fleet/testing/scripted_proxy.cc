@@ -114,6 +114,11 @@ grpc::Status ScriptedProxy::TakeEnd() {
   return *end_;
 }
 
+bool ScriptedProxy::HasEnded() {
+  MutexLock lock(mu_);
+  return end_.has_value();
+}
+
 void ScriptedProxy::Say(v1::Status::Phase phase, const std::string& problem) {
   SayOf(replica_.generation().value_or(Generation()), phase, problem);
 }

@@ -52,6 +52,7 @@ class ScriptedProxy {
   void TakeUpdate();
   // Waits for the end of the stream.
   grpc::Status TakeEnd();
+  bool HasEnded();
 
   // Of what replica() holds, or of another generation.
   void Say(v1::Status::Phase phase, const std::string& problem = "");
