@@ -27,6 +27,8 @@ void Exchange::OnAttemptHead(http::ResponseHead& head, bool end) {
     response_.headers.Add(e.id, e.name(), e.value());
   });
   stage_ = Stage::kHolding;
+  // From here on it is the body's standing still that counts; no timer may have been set before.
+  ArmTimer();
   summary_.details = "via_upstream";
   RunResponseHead();
 }
