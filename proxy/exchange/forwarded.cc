@@ -78,6 +78,16 @@ absl::string_view AppendPeer(http::Arena& arena, absl::string_view list,
   return absl::string_view(out, prefix + length);
 }
 
+// Names that only a trusted proxy may use: Forwarded (RFC 7239) and X-Forwarded-anything. Upstreams
+// believe more of them than the three that we write.
+void DropClaims(http::HeaderMap& headers) {
+  headers.Remove(HeaderId::kForwarded);
+  constexpr absl::string_view kPrefix = "x-forwarded-";
+  headers.RemoveIf([kPrefix](const http::HeaderMap::Entry& entry) {
+    return entry.id == HeaderId::kOther && entry.name().substr(0, kPrefix.size()) == kPrefix;
+  });
+}
+
 }  // namespace
 
 Client ApplyForwarded(http::RequestHead& head, const net::IpAddress& peer, bool is_secure,
@@ -91,6 +101,7 @@ Client ApplyForwarded(http::RequestHead& head, const net::IpAddress& peer, bool 
     const absl::string_view proto = headers.Get(HeaderId::kXForwardedProto);
     if (proto == "https" || proto == "http") client.scheme = proto;
   }
+  if (!client.is_peer_trusted) DropClaims(headers);
   headers.Set(HeaderId::kXForwardedFor, AppendPeer(headers.arena(), list, peer));
   headers.Set(HeaderId::kXForwardedProto, client.scheme);
   const bool keeps_host = client.is_peer_trusted && headers.Has(HeaderId::kXForwardedHost);

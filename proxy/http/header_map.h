@@ -49,6 +49,14 @@ class HeaderMap {
   void Set(HeaderId id, absl::string_view name, absl::string_view value);
   size_t Remove(HeaderId id, absl::string_view name);
 
+  // Removes those of which `f(const Entry&)` is true. Only for names without an id (kOther).
+  template <typename F>
+  void RemoveIf(F f) {
+    for (uint16_t i = 0; i < size_; ++i) {
+      if (entries_[i].name_size != 0 && f(entries_[i])) Drop(i);
+    }
+  }
+
   // The first of the name, null if there is none.
   const Entry* Find(HeaderId id) const {
     const uint16_t index = first_[static_cast<size_t>(id)];

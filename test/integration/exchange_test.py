@@ -32,6 +32,13 @@ paths: [/slow/*]
 upstream: up
 timeout: 0s
 ---
+kind: Route
+name: impatient
+paths: [/impatient]
+upstream: up
+timeout: 0s
+idle_timeout: 300ms
+---
 kind: Upstream
 name: nobody
 ---
@@ -280,6 +287,13 @@ class ExchangeTest(unittest.TestCase):
         self.assertIn(b"x-forwarded-proto: http\r\n", seen)
         self.assertNotIn(b"6.6.6.6", seen)
 
+    def test_an_untrusted_peer_cannot_say_anything_about_the_way_it_came(self):
+        self.start()
+        self.exchange(get(headers="Forwarded: for=6.6.6.6\r\nX-Forwarded-Port: 1\r\n"
+                                  "X-Forwarded-Prefix: /x\r\n"))
+        self.assertNotIn(b"orwarded-p", self.upstream.requests[-1].replace(b"forwarded-proto", b""))
+        self.assertNotIn(b"6.6.6.6", self.upstream.requests[-1])
+
     # --- Failures ---
 
     def test_a_refused_connection_is_503(self):
@@ -314,6 +328,20 @@ class ExchangeTest(unittest.TestCase):
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
         self.start(serve)
         client = self.client().send(get())
+        client.read_until(b"\r\n\r\n")
+        self.assertEqual(client.read_to_end(), b"hello")
+
+    # A route without a response timeout let a response stand still for ever.
+    def test_a_response_that_stands_still_is_cut(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def serve(server, connection):
+            server.read_request(connection)
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+            release.wait(60)
+        self.start(serve)
+        client = self.client().send(get("/impatient"))
         client.read_until(b"\r\n\r\n")
         self.assertEqual(client.read_to_end(), b"hello")
 
