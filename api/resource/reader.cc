@@ -276,6 +276,10 @@ void Reader::ReadList(const Node& node, const Field& field, Message& message) {
     const bool is_scalar = node.type == Node::Type::kPlain || node.type == Node::Type::kString;
     Refuse(node.line, absl::StrCat("not a list, got ", Describe(node)),
            is_scalar ? absl::StrCat("[", Describe(node), "]") : "");
+    // Read as what was meant: without it the field would seem empty, and often mean something else.
+    if (is_scalar && field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      message.GetReflection()->AddString(&message, &field, node.text);
+    }
     return;
   }
   for (size_t i = 0; i < node.items.size(); ++i) {

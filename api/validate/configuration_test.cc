@@ -53,6 +53,13 @@ TEST(ConfigurationTest, AFieldThatCannotBeReadIsNotMissingToo) {
                           "list"));
 }
 
+// A route whose one path stood without brackets was said to clash with the route for everything.
+TEST(ConfigurationTest, AValueInThePlaceOfAListIsReadAsItsOnlyElement) {
+  EXPECT_THAT(Validate(Read("kind: Route\nname: all\nplugins: {respond: {}}\n---\n"
+                            "kind: Route\nname: x\npaths: /x\nplugins: {respond: {}}\n")),
+              ElementsAre("a.yaml:7: Route \"x\": paths: not a list, got /x; want [/x]"));
+}
+
 TEST(ConfigurationTest, ANameIsDefinedOnce) {
   EXPECT_THAT(Validate(Read("kind: PluginSet\nname: s\n---\nkind: PluginSet\nname: s\n")),
               ElementsAre("a.yaml:5: PluginSet \"s\": name: is defined twice, first at a.yaml:1; "
