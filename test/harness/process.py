@@ -107,12 +107,16 @@ class ControlPlane(Process):
 class FleetProxy(Process):
     """sluice-proxy that follows a control plane."""
 
-    def __init__(self, grpc_port, state_dir, node, groups=""):
+    def __init__(self, grpc_port, state_dir, node, groups="", extra=()):
         self.node = node
         super().__init__([
             runfile("proxy/main/sluice-proxy"), "--control-plane", "127.0.0.1:%d" % grpc_port,
             "--state-dir", state_dir, "--node", node, "--groups", groups, "--workers", "1",
-            "--admin-listen", "127.0.0.1:0"])
+            "--admin-listen", "127.0.0.1:0", *extra])
+
+    @property
+    def admin_port(self):
+        return int(self.wait_for_line("admin pages on").rsplit(":", 1)[1])
 
 
 def sluicectl(grpc_port, *arguments, stdin=None, status=0):
