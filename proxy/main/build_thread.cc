@@ -63,12 +63,14 @@ Applied BuildThread::FromFaults(const std::vector<server::BindFault>& faults) co
 
 absl::Status BuildThread::Start() {
   if (absl::Status status = Init(); !status.ok()) return status;
-  thread_ = std::thread([this] {
-    // Of this thread alone, as Linux has it. Refused, it is only less polite.
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-    loop_.Run();
-  });
+  thread_ = std::thread([this] { loop_.Run(); });
   return absl::OkStatus();
+}
+
+void BuildThread::YieldToRequests() {
+  if (std::exchange(yields_, true)) return;
+  // Of this thread alone, as Linux has it. Refused, it is only less polite.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
 }
 
 void BuildThread::Apply(const runtime::Change& change, std::function<void(const Applied&)> done) {
@@ -76,6 +78,7 @@ void BuildThread::Apply(const runtime::Change& change, std::function<void(const 
   runtime::Builder::Outcome outcome = builder_.Build(change);
   const auto tell = [this, began, done = std::move(done)](Applied applied) {
     applied.took = absl::Nanoseconds(clock_.MonotonicNanos() - began);
+    if (applied.ok) YieldToRequests();
     hooks_.on_applied(applied);
     done(applied);
   };

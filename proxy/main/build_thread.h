@@ -1,5 +1,6 @@
 // The thread that turns configuration into what workers serve: decodes, compiles, publishes and
-// destroys, at low priority, so that a large change takes no time from requests.
+// destroys, at low priority, so that a large change takes no time from requests. Until a generation
+// is served there are none: a proxy that starts on a busy machine builds at normal priority.
 //
 // Thread: Start() and the destructor on the main thread; what ends in FromAnyThread() on any; the
 // rest on its own loop.
@@ -63,6 +64,7 @@ class BuildThread {
 
  private:
   void Publish(runtime::Builder::Result result, std::function<void(const Applied&)> done);
+  void YieldToRequests();
   void ReapLater();
   void OnReapTimer();
 
@@ -71,6 +73,7 @@ class BuildThread {
   const Clock& clock_;
   event::Loop loop_;
   bool is_ready_ = false;
+  bool yields_ = false;  // Has the low priority.
   runtime::Builder builder_;
   server::Publisher publisher_;
   const Hooks hooks_;
