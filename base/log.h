@@ -46,7 +46,7 @@ class LogLine {
 #define SLUICE_LOG_WARNING ::sluice::LogLevel::kWarning
 #define SLUICE_LOG_ERROR ::sluice::LogLevel::kError
 
-#define LOG(level)                                      \
-  if (SLUICE_LOG_##level < ::sluice::GetLogLevel()) {   \
-  } else                                                \
+#define LOG(level)                                    \
+  if (SLUICE_LOG_##level < ::sluice::GetLogLevel()) { \
+  } else                                              \
     ::sluice::LogLine(SLUICE_LOG_##level).stream()

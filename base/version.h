@@ -10,7 +10,8 @@ namespace sluice {
 // Of the release.
 inline constexpr absl::string_view kVersion = "0.1.0";
 
-// The highest configuration schema that this build reads and writes: every field says in which it came.
+// The highest configuration schema that this build reads and writes: every field says in which it
+// came.
 inline constexpr uint32_t kSchema = 1;
 
 }  // namespace sluice

@@ -23,7 +23,7 @@ struct Problem {
   std::string problem = {};  // What is wrong, with the value found: "out of range, got 25h".
   std::string want = {};     // What would be right: "0s to 24h". May be empty.
   std::string file = {};     // Empty: not from a file.
-  uint32_t line = 0;    // From 1; 0: not known.
+  uint32_t line = 0;         // From 1; 0: not known.
   bool is_warning = false;
 
   friend bool operator==(const Problem& a, const Problem& b) {

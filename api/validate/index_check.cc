@@ -310,7 +310,8 @@ class ChangeCheck {
       if (IsUntouched(*referrer)) left.push_back(*referrer);
     }
     if (left.empty()) return;
-    Refuse(key, "", absl::StrCat("cannot be deleted: it is referred to by ", Listed(std::move(left))),
+    Refuse(key, "",
+           absl::StrCat("cannot be deleted: it is referred to by ", Listed(std::move(left))),
            "references to it removed, or deleted too, in the same change");
   }
 

@@ -29,8 +29,9 @@ void BM_CommitOneOf(benchmark::State& state) {
   int version = 0;
   for (auto _ : state) {
     ++version;
-    const auto done = ledger->Commit({Route(version * 7919 % static_cast<int>(state.range(0)), version)}, {},
-                                     ledger->state()->head.configuration);
+    const auto done =
+        ledger->Commit({Route(version * 7919 % static_cast<int>(state.range(0)), version)}, {},
+                       ledger->state()->head.configuration);
     if (!done.ok()) state.SkipWithError(std::string(done.status().message()).c_str());
   }
 }

@@ -57,8 +57,7 @@ void TaskList::Take(TaskList& other) {
   }
 }
 
-Loop::Loop(const Clock& clock)
-    : clock_(clock), now_ns_(clock.MonotonicNanos()), timers_(now_ns_) {}
+Loop::Loop(const Clock& clock) : clock_(clock), now_ns_(clock.MonotonicNanos()), timers_(now_ns_) {}
 
 Loop::~Loop() {
   DeleteDeferred();

@@ -65,8 +65,14 @@ TEST(TimerTest, ACallbackMayDestroyTheNextTimerOfItsSlot) {
     explicit Pair(TimerWheel& wheel)
         : a(std::make_unique<Timer>(wheel, &Timer::Call<Pair, &Pair::OnA>, this)),
           b(std::make_unique<Timer>(wheel, &Timer::Call<Pair, &Pair::OnB>, this)) {}
-    void OnA() { b.reset(); ++fired; }
-    void OnB() { a.reset(); ++fired; }
+    void OnA() {
+      b.reset();
+      ++fired;
+    }
+    void OnB() {
+      a.reset();
+      ++fired;
+    }
     int fired = 0;
     std::unique_ptr<Timer> a, b;
   } pair(wheel);

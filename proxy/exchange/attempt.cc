@@ -77,9 +77,9 @@ void Attempt::OnReset(ResetReason reason) {
   // The stream is still there to be asked, for the last time.
   has_sent_ = stream_->has_sent_bytes();
   stream_ = nullptr;
-  worker_.metrics.Add(cluster_->settings().metrics, UpstreamMetric::kResets,
-                      has_response() ? observe::ResetStage::kAfterResponse
-                                     : observe::ResetStage::kBeforeResponse);
+  worker_.metrics.Add(
+      cluster_->settings().metrics, UpstreamMetric::kResets,
+      has_response() ? observe::ResetStage::kAfterResponse : observe::ResetStage::kBeforeResponse);
   Failed(reason);
 }
 

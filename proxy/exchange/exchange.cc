@@ -75,8 +75,7 @@ void Exchange::OnRequestHead(bool end) {
   }
   chain_.Begin(global_ == nullptr ? nullptr : global_->chain.get(),
                has_route ? route_->early.get() : nullptr);
-  if (request_.body.kind == BodySize::Kind::kLength &&
-      request_.body.length > max_body_bytes_) {
+  if (request_.body.kind == BodySize::Kind::kLength && request_.body.length > max_body_bytes_) {
     return ReplyWithReason("request_body_too_large");
   }
   RunRequestHead();
@@ -100,8 +99,8 @@ void Exchange::NoteTarget() {
   // The codec leaves path, "?" and query as they came, side by side.
   const char* path_end = request_.path.data() + request_.path.size();
   if (request_.query && request_.query->data() == path_end + 1) {
-    summary_.target = absl::string_view(
-        request_.path.data(), request_.path.size() + 1 + request_.query->size());
+    summary_.target =
+        absl::string_view(request_.path.data(), request_.path.size() + 1 + request_.query->size());
   }
 }
 
@@ -162,8 +161,8 @@ absl::string_view Exchange::Capture(absl::string_view name) const {
   if (match_.spec == nullptr) return {};
   if (captures_ == nullptr) {
     auto& arena = const_cast<http::Arena&>(arena_);
-    captures_ = new (arena.Allocate(sizeof(match::Captures), alignof(match::Captures)))
-        match::Captures();
+    captures_ =
+        new (arena.Allocate(sizeof(match::Captures), alignof(match::Captures))) match::Captures();
     match::ReadCaptures(match_, original_path_, captures_);
   }
   const absl::string_view* value = captures_->Find(name);

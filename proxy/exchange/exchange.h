@@ -52,7 +52,7 @@ class Exchange final : public plugins::Stream,
     absl::string_view authority;  // As the client sent it.
     absl::string_view target;     // Path and query as the client sent them.
     absl::string_view method;
-    absl::string_view endpoint;   // The last one tried; empty if none.
+    absl::string_view endpoint;  // The last one tried; empty if none.
     uint64_t generation = 0;
     uint8_t attempts = 0;
   };
@@ -153,8 +153,8 @@ class Exchange final : public plugins::Stream,
   net::Block* const block_;
   http::Arena arena_;
   plugins::ChainRun chain_;
-  const CompiledRoute* route_ = nullptr;    // Pinned.
-  const GlobalChain* global_ = nullptr;     // Pinned.
+  const CompiledRoute* route_ = nullptr;           // Pinned.
+  const GlobalChain* global_ = nullptr;            // Pinned.
   std::shared_ptr<const plugins::Chain> overlay_;  // The late chain, where a consumer has its own.
   match::MatchResult match_;
   mutable match::Captures* captures_ = nullptr;  // In the arena; read when first asked for.
@@ -165,11 +165,11 @@ class Exchange final : public plugins::Stream,
   // The request body that has passed the plugins. All of it while it may have to be sent again;
   // else what no attempt has taken.
   net::Buffer body_;
-  uint64_t body_sent_ = 0;       // Of body_, by the present attempt.
-  net::Buffer held_;             // A piece at which a plugin stopped, or the whole while collected.
+  uint64_t body_sent_ = 0;  // Of body_, by the present attempt.
+  net::Buffer held_;        // A piece at which a plugin stopped, or the whole while collected.
   const http::HeaderMap* request_trailers_ = nullptr;
 
-  net::Buffer response_held_;    // Likewise for the response.
+  net::Buffer response_held_;  // Likewise for the response.
   const http::HeaderMap* response_trailers_ = nullptr;
 
   uint64_t max_body_bytes_ = UINT64_MAX;
@@ -178,16 +178,16 @@ class Exchange final : public plugins::Stream,
   Stage stage_ = Stage::kHead;
   Hook request_stop_ = Hook::kNone;
   Hook response_stop_ = Hook::kNone;
-  bool request_ended_ = false;    // By the client.
-  bool request_passed_ = false;   // By the plugins, too.
+  bool request_ended_ = false;      // By the client.
+  bool request_passed_ = false;     // By the plugins, too.
   bool request_head_sent_ = false;  // On the present attempt.
   bool request_end_sent_ = false;
-  bool response_ended_ = false;   // By the upstream.
+  bool response_ended_ = false;  // By the upstream.
   bool is_replayable_ = true;
   bool is_client_paused_ = false;
   bool is_upstream_paused_ = false;
   bool has_late_ = false;
-  bool is_local_ = false;         // The response is our own.
+  bool is_local_ = false;  // The response is our own.
   bool is_in_hook_ = false;
   bool has_sent_status_ = false;
   std::optional<plugins::LocalReply> pending_reply_;

@@ -136,8 +136,8 @@ void Exchange::ArmTimer() {
     deadline = std::min(deadline, summary_.request_end_ns + route_->timeout_ns);
   }
   if (!awaits_response && route_->idle_timeout_ns > 0) {
-    deadline = std::min(deadline, std::max(last_move_ns_, summary_.start_ns) +
-                                      route_->idle_timeout_ns);
+    deadline =
+        std::min(deadline, std::max(last_move_ns_, summary_.start_ns) + route_->idle_timeout_ns);
   }
   if (deadline != INT64_MAX) timer_.SetAt(deadline);
 }

@@ -63,9 +63,8 @@ void Exchange::OnRequestEnd(const http::HeaderMap* trailers) {
   if (trailers != nullptr && trailers->count() > 0) {
     auto* copy = new (arena_.Allocate(sizeof(http::HeaderMap), alignof(http::HeaderMap)))
         http::HeaderMap(arena_);
-    trailers->ForEach([copy](const http::HeaderMap::Entry& e) {
-      copy->Add(e.id, e.name(), e.value());
-    });
+    trailers->ForEach(
+        [copy](const http::HeaderMap::Entry& e) { copy->Add(e.id, e.name(), e.value()); });
     request_trailers_ = copy;
   }
   if (request_stop_ != Hook::kNone || stage_ == Stage::kHead) return;
@@ -230,7 +229,7 @@ void Exchange::StartAttempt(bool fresh) {
   if (cluster == nullptr) return ReplyWithReason("no_endpoints");
   const std::optional<uint32_t> endpoint = PickEndpoint(*cluster);
   if (!endpoint) {
-    return ReplyWithReason(tried_[0] != nullptr ? "no_healthy_upstream"
+    return ReplyWithReason(tried_[0] != nullptr                 ? "no_healthy_upstream"
                            : cluster->endpoints().is_unresolved ? "upstream_dns_failure"
                                                                 : "no_endpoints");
   }
@@ -280,8 +279,9 @@ bool Exchange::RetryIfSafe(ResetReason reason) {
   }
   const bool failed_to_connect =
       reason == ResetReason::kConnectFailed || reason == ResetReason::kConnectTimeout;
-  const bool was_not_processed = failed_to_connect || reason == ResetReason::kPeerRefused ||
-                                 (reason == ResetReason::kPeerClosed && !attempt_->has_sent_bytes());
+  const bool was_not_processed =
+      failed_to_connect || reason == ResetReason::kPeerRefused ||
+      (reason == ResetReason::kPeerClosed && !attempt_->has_sent_bytes());
   const bool was_stale = reason == ResetReason::kPeerClosed && attempt_->was_reused() &&
                          http::IsIdempotent(request_.method_id);
   if (!was_not_processed && !was_stale) return false;

@@ -127,9 +127,8 @@ void Exchange::OnAttemptEnd(const http::HeaderMap* trailers) {
   if (trailers != nullptr && trailers->count() > 0) {
     auto* copy = new (arena_.Allocate(sizeof(http::HeaderMap), alignof(http::HeaderMap)))
         http::HeaderMap(arena_);
-    trailers->ForEach([copy](const http::HeaderMap::Entry& e) {
-      copy->Add(e.id, e.name(), e.value());
-    });
+    trailers->ForEach(
+        [copy](const http::HeaderMap::Entry& e) { copy->Add(e.id, e.name(), e.value()); });
     response_trailers_ = copy;
   }
   if (response_stop_ == Hook::kNone) PassResponseEnd();

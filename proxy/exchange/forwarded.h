@@ -14,9 +14,9 @@ struct Client {
   bool is_peer_trusted = false;
 };
 
-// Finds the client behind the peer, and rewrites X-Forwarded-For, -Proto and -Host of `head` so that
-// they hold what this proxy vouches for: from a trusted peer the lists are continued, from any other
-// they are replaced, and Forwarded and all other X-Forwarded-* removed.
+// Finds the client behind the peer, and rewrites X-Forwarded-For, -Proto and -Host of `head` so
+// that they hold what this proxy vouches for: from a trusted peer the lists are continued, from any
+// other they are replaced, and Forwarded and all other X-Forwarded-* removed.
 Client ApplyForwarded(http::RequestHead& head, const net::IpAddress& peer, bool is_secure,
                       std::span<const net::IpRange> trusted_proxies);
 

@@ -81,7 +81,8 @@ struct ResponseHead {
 
 // True if a response of `status` to `method` never has a body (RFC 9110 section 6.4.1).
 inline bool ResponseHasNoBody(Method method, int status) {
-  return method == Method::kHead || status == 204 || status == 304 || (status >= 100 && status < 200);
+  return method == Method::kHead || status == 204 || status == 304 ||
+         (status >= 100 && status < 200);
 }
 
 // The standard phrase of a status; "Unknown" for others.

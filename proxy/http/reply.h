@@ -16,7 +16,6 @@ ReplyBody MakeReplyBody(Arena& arena, absl::string_view accept, int status,
                         absl::string_view details, absl::string_view request_id);
 
 // A Proxy-Status value (RFC 9209): `sluice; error=connection_refused; details="..."`.
-absl::string_view MakeProxyStatus(Arena& arena, absl::string_view error,
-                                  absl::string_view details);
+absl::string_view MakeProxyStatus(Arena& arena, absl::string_view error, absl::string_view details);
 
 }  // namespace sluice::http

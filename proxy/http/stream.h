@@ -22,14 +22,14 @@ namespace sluice::http {
 // Why a stream ended early. The same for all codecs: retry policy and logs depend on it.
 enum class ResetReason : uint8_t {
   kNone,
-  kPeerClosed,       // The connection ended or was reset by the peer.
-  kPeerReset,        // The peer reset this stream (HTTP/2 RST_STREAM).
-  kPeerRefused,      // The peer certainly did not process it (REFUSED_STREAM, GOAWAY).
-  kProtocolError,    // The peer broke the protocol.
-  kConnectFailed,    // No connection came about: refused or unreachable.
+  kPeerClosed,     // The connection ended or was reset by the peer.
+  kPeerReset,      // The peer reset this stream (HTTP/2 RST_STREAM).
+  kPeerRefused,    // The peer certainly did not process it (REFUSED_STREAM, GOAWAY).
+  kProtocolError,  // The peer broke the protocol.
+  kConnectFailed,  // No connection came about: refused or unreachable.
   kConnectTimeout,
-  kLocalReset,       // We ended it.
-  kOverload,         // No memory or descriptors.
+  kLocalReset,  // We ended it.
+  kOverload,    // No memory or descriptors.
 };
 
 // What the codec found wrong with a request before there was an exchange, or what the exchange

@@ -111,8 +111,8 @@ void App::MakeWorkers() {
     loop_.PostFromAnyThread([this, applied] { OnApplied(applied); });
   };
   build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, std::move(hooks));
-  pages_ = std::make_unique<Pages>(
-      state_, loop_, Pages::Sources{metrics_, log_, resolver_}, *build_, borrowed);
+  pages_ = std::make_unique<Pages>(state_, loop_, Pages::Sources{metrics_, log_, resolver_},
+                                   *build_, borrowed);
 }
 
 absl::Status App::StartFile() {
@@ -185,8 +185,7 @@ void App::OnApplied(const Applied& applied) {
   using observe::ProcessMetric;
   if (!applied.ok) {
     metrics_.Set(ProcessMetric::kConfigRejected, metrics_.Get(ProcessMetric::kConfigRejected) + 1);
-    LOG(ERROR) << "generation " << applied.generation
-               << " cannot be served; the one before stays";
+    LOG(ERROR) << "generation " << applied.generation << " cannot be served; the one before stays";
     return;
   }
   metrics_.Set(ProcessMetric::kConfigApplyDuration, absl::ToDoubleSeconds(applied.took));
@@ -229,9 +228,7 @@ void App::Resolve(const std::string& host, OnResolved on_resolved) {
 
 // --- For the control plane -----------------------------------------------------------------------
 
-sync::Figures App::CollectFigures() {
-  return figures_.Collect();
-}
+sync::Figures App::CollectFigures() { return figures_.Collect(); }
 
 void App::GetPage(const std::string& path, absl::AnyInvocable<void(Page)> done) {
   pages_->GetPage(path, [done = std::move(done)](server::Page page) mutable {
@@ -267,8 +264,7 @@ void App::OnTerminate() {
   drain_timer_.SetAt(loop_.now_ns() + absl::ToInt64Nanoseconds(options_.drain_timeout));
   busy_workers_ = workers_.size();
   for (const auto& worker : workers_) {
-    worker->DrainFromAnyThread(
-        [this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
+    worker->DrainFromAnyThread([this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
   }
 }
 

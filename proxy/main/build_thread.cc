@@ -60,7 +60,6 @@ Applied BuildThread::FromFaults(const std::vector<server::BindFault>& faults) co
   return applied;
 }
 
-
 absl::Status BuildThread::Start() {
   if (absl::Status status = Init(); !status.ok()) return status;
   thread_ = std::thread([this] { loop_.Run(); });
@@ -83,9 +82,8 @@ void BuildThread::Apply(const runtime::Change& change, std::function<void(const 
     done(applied);
   };
   if (!outcome.ok()) {
-    return tell({.generation = change.generation,
-                 .ok = false,
-                 .problems = std::move(outcome.problems)});
+    return tell(
+        {.generation = change.generation, .ok = false, .problems = std::move(outcome.problems)});
   }
   Publish(std::move(outcome.result), tell);
   std::set<std::string> names = builder_.WantedNames();

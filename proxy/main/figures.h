@@ -14,8 +14,8 @@ class FigureCollector {
  public:
   explicit FigureCollector(observe::MetricRegistry& metrics) : metrics_(metrics) {}
 
-  // Counts since the process started; latencies since the last call, to the bound of the bucket that
-  // holds them.
+  // Counts since the process started; latencies since the last call, to the bound of the bucket
+  // that holds them.
   sync::Figures Collect();
 
  private:

@@ -77,7 +77,8 @@ bool FileSource::Read() {
   std::string text;
   for (resource::SourcedResource& sourced : read.resources) {
     resource::HashCredentials(sourced.resource);
-    runtime::Upsert upsert{resource::KeyOf(sourced.resource), resource::Serialise(sourced.resource)};
+    runtime::Upsert upsert{resource::KeyOf(sourced.resource),
+                           resource::Serialise(sourced.resource)};
     text += upsert.bytes;
     change.upserts.push_back(std::move(upsert));
   }

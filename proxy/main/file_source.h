@@ -19,8 +19,7 @@ class FileSource final : private event::Handler {
  public:
   // `on_change` gets each valid content as a whole generation, numbered from 1. `on_problems` gets
   // what is wrong with an invalid one; what was served before stays.
-  FileSource(event::Loop& loop, std::string path,
-             std::function<void(runtime::Change)> on_change,
+  FileSource(event::Loop& loop, std::string path, std::function<void(runtime::Change)> on_change,
              std::function<void(const std::vector<resource::Problem>&)> on_problems);
   ~FileSource();
 

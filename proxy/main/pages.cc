@@ -19,7 +19,9 @@ namespace {
 
 using server::Page;
 
-Page Text(int status, std::string text) { return {status, "text/plain; charset=utf-8", text + "\n"}; }
+Page Text(int status, std::string text) {
+  return {status, "text/plain; charset=utf-8", text + "\n"};
+}
 
 Page Json(std::string text) { return {200, "application/json", text + "\n"}; }
 
@@ -48,9 +50,9 @@ struct ClusterInfo {
 std::string EndpointsJson(const upstream::EndpointSet& set) {
   std::vector<std::string> items;
   for (const upstream::Endpoint& endpoint : set.endpoints) {
-    items.push_back(absl::StrCat("{\"name\":", JsonString(endpoint.name), ",\"address\":",
-                                 JsonString(endpoint.address.ToString()), ",\"weight\":",
-                                 endpoint.weight, "}"));
+    items.push_back(absl::StrCat("{\"name\":", JsonString(endpoint.name),
+                                 ",\"address\":", JsonString(endpoint.address.ToString()),
+                                 ",\"weight\":", endpoint.weight, "}"));
   }
   return absl::StrCat("[", absl::StrJoin(items, ","), "]");
 }
@@ -59,15 +61,10 @@ std::string EndpointsJson(const upstream::EndpointSet& set) {
 
 Pages::Pages(const ProxyState& state, event::Loop& loop, Sources sources, BuildThread& build,
              std::vector<server::Worker*> workers)
-    : state_(state),
-      loop_(loop),
-      sources_(sources),
-      build_(build),
-      workers_(std::move(workers)) {}
+    : state_(state), loop_(loop), sources_(sources), build_(build), workers_(std::move(workers)) {}
 
 void Pages::GetPage(const std::string& target, absl::AnyInvocable<void(Page)> done) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(target, absl::MaxSplits('?', 1));
+  const std::pair<std::string, std::string> parts = absl::StrSplit(target, absl::MaxSplits('?', 1));
   const std::string& path = parts.first;
   if (path == "/ready") return done(Ready());
   if (path == "/live") return done(Text(200, "live"));
@@ -95,9 +92,9 @@ Page Pages::Metrics() {
   metrics.Set(ProcessMetric::kAccessLogWriteErrors, static_cast<double>(log.errors));
   const net::dns::Resolver::Stats& dns = sources_.resolver.stats();
   metrics.Set(ProcessMetric::kDnsResolutions, static_cast<double>(dns.resolved),
-               static_cast<size_t>(observe::DnsResult::kOk));
+              static_cast<size_t>(observe::DnsResult::kOk));
   metrics.Set(ProcessMetric::kDnsResolutions, static_cast<double>(dns.failed),
-               static_cast<size_t>(observe::DnsResult::kFailed));
+              static_cast<size_t>(observe::DnsResult::kFailed));
   metrics.Set(ProcessMetric::kReady, state_.is_serving && !state_.is_draining);
   metrics.Set(ProcessMetric::kDraining, state_.is_draining);
   metrics.Set(ProcessMetric::kWorkers, static_cast<double>(workers_.size()));
@@ -120,9 +117,9 @@ void Pages::Config(absl::AnyInvocable<void(Page)> done) {
       std::vector<std::string> listeners;
       if (snapshot != nullptr) {
         for (const auto& spec : snapshot->listeners) {
-          listeners.push_back(absl::StrCat("{\"name\":", JsonString(spec->name), ",\"address\":",
-                                           JsonString(spec->address.ToString()), ",\"routes\":",
-                                           spec->rules->routes.size(), "}"));
+          listeners.push_back(absl::StrCat("{\"name\":", JsonString(spec->name),
+                                           ",\"address\":", JsonString(spec->address.ToString()),
+                                           ",\"routes\":", spec->rules->routes.size(), "}"));
         }
       }
       std::vector<std::string> groups, faults;
@@ -167,9 +164,9 @@ void Pages::Clusters(absl::AnyInvocable<void(Page)> done) {
         if (--collected->left > 0) return;
         std::vector<std::string> items;
         for (const auto& [name, info] : collected->clusters) {
-          items.push_back(absl::StrCat("{\"name\":", JsonString(name), ",\"connections\":",
-                                       info.connections, ",\"endpoints\":", info.policy_endpoints,
-                                       "}"));
+          items.push_back(absl::StrCat("{\"name\":", JsonString(name),
+                                       ",\"connections\":", info.connections,
+                                       ",\"endpoints\":", info.policy_endpoints, "}"));
         }
         collected->done(Json(absl::StrCat("{\"clusters\":[", absl::StrJoin(items, ","), "]}")));
       });
@@ -213,7 +210,8 @@ std::string ExplainIn(const runtime::ListenerSpec& spec, const ExplainRequest& r
   const match::Explanation explanation = match::Explain(spec.rules->routes, view);
   std::string text;
   if (explanation.winner != nullptr) {
-    const auto* route = reinterpret_cast<const exchange::CompiledRoute*>(explanation.winner->payload);
+    const auto* route =
+        reinterpret_cast<const exchange::CompiledRoute*>(explanation.winner->payload);
     text = absl::StrCat("route ", route->name, "\nupstream ", route->upstream, "\n");
     for (const auto& chain : {route->early, route->late}) {
       for (const plugins::Element& element : chain->elements()) {

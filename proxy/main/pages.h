@@ -28,12 +28,12 @@ namespace sluice::main {
 struct ProxyState {
   std::string node;
   std::vector<std::string> groups;
-  std::string source;             // "file PATH" or "control plane HOST:PORT".
-  bool is_connected = false;      // To the control plane.
-  bool is_serving = false;        // A generation is active.
+  std::string source;         // "file PATH" or "control plane HOST:PORT".
+  bool is_connected = false;  // To the control plane.
+  bool is_serving = false;    // A generation is active.
   bool is_draining = false;
   uint64_t generation = 0;
-  std::string view_hash;          // Hexadecimal; empty for a file.
+  std::string view_hash;  // Hexadecimal; empty for a file.
   uint64_t persisted_generation = 0;
   std::vector<std::string> faults;  // One line each.
 };

@@ -32,7 +32,7 @@ void ViewApplier::Apply(const sync::ViewChange& view, absl::AnyInvocable<void(Re
   }
   auto shared = std::make_shared<absl::AnyInvocable<void(Result)>>(std::move(done));
   build_.Apply(change, [shared](const Applied& applied) {
-    const Outcome outcome = !applied.ok              ? Outcome::kRejected
+    const Outcome outcome = !applied.ok                ? Outcome::kRejected
                             : applied.problems.empty() ? Outcome::kActive
                                                        : Outcome::kDegraded;
     (*shared)({outcome, applied.problems});

@@ -51,7 +51,8 @@ TEST(IpRangeTest, ZeroBitsContainTheWholeFamilyOnly) {
 }
 
 TEST(IpRangeTest, ABadPrefixIsRefused) {
-  for (const char* text : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/+8", "::/129", "/8"}) {
+  for (const char* text :
+       {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/+8", "::/129", "/8"}) {
     EXPECT_FALSE(IpRange::Parse(text).has_value()) << text;
   }
 }

@@ -29,8 +29,8 @@ class Fd {
   int fd_ = -1;
 };
 
-// A listening TCP socket, non-blocking, of a set that shares the port (SO_REUSEPORT). TCP_NODELAY is
-// set on it and inherited by what it accepts.
+// A listening TCP socket, non-blocking, of a set that shares the port (SO_REUSEPORT). TCP_NODELAY
+// is set on it and inherited by what it accepts.
 //   ALREADY_EXISTS        another socket holds the address
 //   PERMISSION_DENIED     a port below 1024 without the capability
 //   FAILED_PRECONDITION   anything else (no such address on this host)

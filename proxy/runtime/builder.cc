@@ -70,8 +70,8 @@ void Builder::CompileLayers(Draft& draft) const {
   const auto compile = [&](Kind kind, const auto& plugins_of) {
     for (const auto& [name, resource] : draft.upserts[kind]) {
       draft.layers[kind][name] = std::make_shared<const PluginLayer>(
-          CompileLayer(plugins_of(*resource), {std::string(resource::KindName(kind)), name},
-                       maker_, draft.problems));
+          CompileLayer(plugins_of(*resource), {std::string(resource::KindName(kind)), name}, maker_,
+                       draft.problems));
     }
   };
   compile(Kind::kService, [](const v1::Resource& r) { return r.service().plugins(); });
@@ -170,8 +170,9 @@ ChainPair Builder::ChainsOf(const v1::Resource& resource, Draft& draft) {
     layers.push_back(&own);
     return MergeLayers(layers, order);
   }
-  const std::string key = absl::StrCat(route.service(), "\n", absl::StrJoin(route.plugin_sets(), ","),
-                                       "\n", absl::StrJoin(order, ","));
+  const std::string key =
+      absl::StrCat(route.service(), "\n", absl::StrJoin(route.plugin_sets(), ","), "\n",
+                   absl::StrJoin(order, ","));
   if (draft.keeps_shared_chains) {
     const auto known = shared_chains_.find(key);
     if (known != shared_chains_.end()) return known->second;

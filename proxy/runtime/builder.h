@@ -105,10 +105,8 @@ class Builder {
   void CollectRoutes(Draft& draft) const;
   void CompileRoutes(Draft& draft);
   ChainPair ChainsOf(const v1::Resource& route, Draft& draft);
-  const v1::Resource* FindParsed(const Draft& draft, Kind kind,
-                                 const std::string& name) const;
-  const PluginLayer* FindLayer(const Draft& draft, Kind kind,
-                               const std::string& name) const;
+  const v1::Resource* FindParsed(const Draft& draft, Kind kind, const std::string& name) const;
+  const PluginLayer* FindLayer(const Draft& draft, Kind kind, const std::string& name) const;
 
   void Commit(const Change& change, Draft& draft);
   void CommitClusters(const Change& change, Draft& draft);

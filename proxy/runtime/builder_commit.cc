@@ -93,7 +93,8 @@ void Builder::CommitConsumers(Draft& draft) {
     consumer->name = name;
     consumer->group = config.consumer_group();
     std::vector<const PluginLayer*> layers;
-    if (const PluginLayer* group = FindLayer(draft, Kind::kConsumerGroup, config.consumer_group())) {
+    if (const PluginLayer* group =
+            FindLayer(draft, Kind::kConsumerGroup, config.consumer_group())) {
       layers.push_back(group);
     }
     if (const PluginLayer* own = FindLayer(draft, Kind::kConsumer, name)) layers.push_back(own);
@@ -178,7 +179,8 @@ void Builder::AddListener(const std::string& name) {
     upserts.push_back({known.compiled->spec, reinterpret_cast<uint64_t>(known.compiled.get())});
   }
   entry.routes = entry.routes.With({}, upserts);
-  entry.metrics = std::make_shared<ListenerHandle>(metrics_.Acquire<observe::ListenerMetric>({name}));
+  entry.metrics =
+      std::make_shared<ListenerHandle>(metrics_.Acquire<observe::ListenerMetric>({name}));
   entry.is_changed = true;
 }
 
@@ -189,8 +191,7 @@ void Builder::UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& d
   }
   const auto changed = draft.listeners.find(name);
   if (!entry.is_changed && changed == draft.listeners.end()) return;
-  ListenerSpec spec =
-      changed != draft.listeners.end() ? std::move(changed->second) : *entry.spec;
+  ListenerSpec spec = changed != draft.listeners.end() ? std::move(changed->second) : *entry.spec;
   auto rules = std::make_shared<exchange::ListenerRules>();
   FillRules(*parsed_.at(Kind::kListener).at(name), *rules);
   rules->routes = entry.routes;

@@ -142,15 +142,15 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
     std::shared_ptr<EndpointHandle>& handle = metrics[text];
     handle = book.endpoint_metrics[text];
     if (handle == nullptr) {
-      handle = std::make_shared<EndpointHandle>(
-          metrics_.Acquire<observe::EndpointMetric>({name, text}));
+      handle =
+          std::make_shared<EndpointHandle>(metrics_.Acquire<observe::EndpointMetric>({name, text}));
     }
     const std::vector<net::IpAddress> ips = Addresses(source);
     is_unresolved |= ips.empty();
     for (const net::IpAddress& ip : ips) {
       const net::Address address(ip, source.port);
-      endpoints.emplace(address, upstream::Endpoint{address, text, source.weight, handle->group(),
-                                                    handle});
+      endpoints.emplace(address,
+                        upstream::Endpoint{address, text, source.weight, handle->group(), handle});
     }
   }
   book.endpoint_metrics = std::move(metrics);

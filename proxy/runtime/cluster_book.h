@@ -82,7 +82,7 @@ class ClusterBook {
     std::shared_ptr<const upstream::Settings> settings;
     std::shared_ptr<ClusterLease> lease;
     std::shared_ptr<UpstreamHandle> metrics;
-    std::map<std::string, Source> configured;                             // By text.
+    std::map<std::string, Source> configured;                                 // By text.
     std::map<std::string, std::shared_ptr<EndpointHandle>> endpoint_metrics;  // By text.
   };
   struct Registered {
@@ -103,7 +103,7 @@ class ClusterBook {
   std::map<std::string, std::vector<net::IpAddress>> resolved_;
   // Upstream, address text. A registration may come before its upstream.
   std::map<std::string, std::map<std::string, Registered>> registered_;
-  std::set<std::string> dirty_;  // Upstreams whose step is to be taken.
+  std::set<std::string> dirty_;        // Upstreams whose step is to be taken.
   std::map<std::string, Book> books_;  // Last: its leases release slots when it goes.
 };
 

@@ -73,7 +73,7 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
 }
 
 ListenerSpec ToListenerSpec(const v1::Resource& resource,
-                                    std::vector<resource::Problem>& problems) {
+                            std::vector<resource::Problem>& problems) {
   const v1::Listener& listener = resource.listener();
   ListenerSpec spec;
   spec.name = resource.name();

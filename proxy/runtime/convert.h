@@ -17,8 +17,7 @@ namespace sluice::runtime {
 exchange::CompiledRoute ToCompiledRoute(const v1::Resource& route);
 
 // Settings of a listener, without rules and metrics. A bad address is added to `problems`.
-ListenerSpec ToListenerSpec(const v1::Resource& listener,
-                                    std::vector<resource::Problem>& problems);
+ListenerSpec ToListenerSpec(const v1::Resource& listener, std::vector<resource::Problem>& problems);
 // Fills what a listener says about its requests.
 void FillRules(const v1::Resource& listener, exchange::ListenerRules& rules);
 

@@ -98,9 +98,9 @@ std::shared_ptr<const plugins::Chain> MakeGlobalChain(
     plugins::SortElements(elements, {});
     std::move(elements.begin(), elements.end(), std::back_inserter(all));
   }
-  std::stable_sort(all.begin(), all.end(), [](const plugins::Element& a, const plugins::Element& b) {
-    return a.phase < b.phase;
-  });
+  std::stable_sort(
+      all.begin(), all.end(),
+      [](const plugins::Element& a, const plugins::Element& b) { return a.phase < b.phase; });
   return CompileOrShare(std::move(all));
 }
 

@@ -44,7 +44,6 @@ std::shared_ptr<const plugins::OverlayPlugins> MakeOverlay(
     const std::vector<const PluginLayer*>& layers);
 
 // One chain of several global rules, in the order given: by phase, then by rule.
-std::shared_ptr<const plugins::Chain> MakeGlobalChain(
-    const std::vector<const PluginLayer*>& rules);
+std::shared_ptr<const plugins::Chain> MakeGlobalChain(const std::vector<const PluginLayer*>& rules);
 
 }  // namespace sluice::runtime

@@ -47,8 +47,8 @@ void Publisher::BindAll(const runtime::Snapshot& snapshot) {
   absl::erase_if(bound_, [&](const net::Address& address) { return !wanted.contains(address); });
 }
 
-void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep> steps,
-                        Done done) {
+void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot,
+                        std::vector<runtime::ClusterStep> steps, Done done) {
   BindAll(*snapshot);
   snapshot_ = snapshot;
   if (faults_.empty()) {
@@ -64,14 +64,13 @@ void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot, std::
   ++publishing_;
   auto pending = std::make_shared<Pending>(Pending{workers_.size(), std::move(done), faults_});
   for (size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->ApplyFromAnyThread(snapshot, steps, std::exchange(fresh_[i], {}),
-                                    [this, pending] {
-                                      loop_.PostFromAnyThread([this, pending] {
-                                        if (--pending->left > 0) return;
-                                        --publishing_;
-                                        pending->done(pending->faults);
-                                      });
-                                    });
+    workers_[i]->ApplyFromAnyThread(snapshot, steps, std::exchange(fresh_[i], {}), [this, pending] {
+      loop_.PostFromAnyThread([this, pending] {
+        if (--pending->left > 0) return;
+        --publishing_;
+        pending->done(pending->faults);
+      });
+    });
   }
 }
 

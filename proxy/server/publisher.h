@@ -1,7 +1,7 @@
 // Brings what was built to all workers, with the sockets that it needs.
 //
-// An address that cannot be bound is a local fault, not a bad generation: everything else is served,
-// the fault is told, and the address tried again every 5 s.
+// An address that cannot be bound is a local fault, not a bad generation: everything else is
+// served, the fault is told, and the address tried again every 5 s.
 //
 // Thread: the build thread's loop. Lifetime: the workers outlive it.
 #pragma once
@@ -33,7 +33,8 @@ class Publisher {
   // `done` runs on this thread when every worker serves it, with what is not served. Publications
   // are applied in their order; one may be started before the one before is done.
   using Done = std::function<void(const std::vector<BindFault>&)>;
-  void Publish(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep> steps, Done done);
+  void Publish(std::shared_ptr<const runtime::Snapshot> snapshot,
+               std::vector<runtime::ClusterStep> steps, Done done);
 
   // Some worker has yet to serve the newest publication.
   bool is_publishing() const { return publishing_ > 0; }

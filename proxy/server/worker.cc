@@ -49,8 +49,8 @@ absl::Status Worker::Start() {
 }
 
 void Worker::ApplyFromAnyThread(std::shared_ptr<const runtime::Snapshot> snapshot,
-                                std::vector<runtime::ClusterStep> steps, std::vector<NewSocket> sockets,
-                                absl::AnyInvocable<void()> done) {
+                                std::vector<runtime::ClusterStep> steps,
+                                std::vector<NewSocket> sockets, absl::AnyInvocable<void()> done) {
   loop_.PostFromAnyThread([this, snapshot = std::move(snapshot), steps = std::move(steps),
                            sockets = std::move(sockets), done = std::move(done)]() mutable {
     Apply(std::move(snapshot), steps, sockets);
@@ -58,8 +58,8 @@ void Worker::ApplyFromAnyThread(std::shared_ptr<const runtime::Snapshot> snapsho
   });
 }
 
-void Worker::Apply(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep>& steps,
-                   std::vector<NewSocket>& sockets) {
+void Worker::Apply(std::shared_ptr<const runtime::Snapshot> snapshot,
+                   std::vector<runtime::ClusterStep>& steps, std::vector<NewSocket>& sockets) {
   // One turn: no request sees half of it.
   for (runtime::ClusterStep& step : steps) ApplyCluster(step);
   ApplyListeners(*snapshot, sockets);

@@ -44,9 +44,11 @@ class Worker {
   void Join();
 
   // Serves `snapshot` from its next turn on: clusters first, then listeners, in one turn. `done`
-  // runs on the worker when it no longer looks at the generation before, whose parts it has dropped.
-  void ApplyFromAnyThread(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep> steps,
-                          std::vector<NewSocket> sockets, absl::AnyInvocable<void()> done);
+  // runs on the worker when it no longer looks at the generation before, whose parts it has
+  // dropped.
+  void ApplyFromAnyThread(std::shared_ptr<const runtime::Snapshot> snapshot,
+                          std::vector<runtime::ClusterStep> steps, std::vector<NewSocket> sockets,
+                          absl::AnyInvocable<void()> done);
 
   // Closes listeners and connections as they become idle; `idle` runs on the worker, once, when
   // there is none left.
@@ -64,8 +66,8 @@ class Worker {
   exchange::Worker& exchange_worker() { return exchange_; }
 
  private:
-  void Apply(std::shared_ptr<const runtime::Snapshot> snapshot, std::vector<runtime::ClusterStep>& steps,
-             std::vector<NewSocket>& sockets);
+  void Apply(std::shared_ptr<const runtime::Snapshot> snapshot,
+             std::vector<runtime::ClusterStep>& steps, std::vector<NewSocket>& sockets);
   void ApplyCluster(runtime::ClusterStep& step);
   void ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets);
   void OnTick();

@@ -3,8 +3,8 @@
 // A change of the upstream keeps what it can: the pool of every endpoint whose address and
 // protocol stay, and the balancer's state for every endpoint that stays.
 //
-// Thread: its worker's. Lifetime: counted by those who use it (Use), because an exchange may outlive
-// the configuration that named it.
+// Thread: its worker's. Lifetime: counted by those who use it (Use), because an exchange may
+// outlive the configuration that named it.
 #pragma once
 
 #include <cstdint>

@@ -10,9 +10,7 @@
 
 namespace sluice::upstream {
 
-class H1Pool final : public Pool,
-                     private http::h1::ClientConnection::Host,
-                     private event::Task {
+class H1Pool final : public Pool, private http::h1::ClientConnection::Host, private event::Task {
  public:
   H1Pool(PoolContext& context, const net::Address& address,
          std::shared_ptr<const Settings> settings);

@@ -5,8 +5,8 @@
 // that would put a lock on every request.
 //
 // Thread: its worker's.
-// Lifetime: an endpoint that goes away retires its pool (Graveyard), which then lives until its last
-// connection has ended.
+// Lifetime: an endpoint that goes away retires its pool (Graveyard), which then lives until its
+// last connection has ended.
 #pragma once
 
 #include <cstdint>

@@ -182,8 +182,7 @@ bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
   ResponseHead head(events_->arena());
   ConnectionUse use;
   // 101 was not asked for: upgrades are not forwarded.
-  if (raw.status == 101 ||
-      !AdoptResponse(raw, input.substr(0, raw.bytes), method_, head, use)) {
+  if (raw.status == 101 || !AdoptResponse(raw, input.substr(0, raw.bytes), method_, head, use)) {
     Fail(ResetReason::kProtocolError);
     return false;
   }

@@ -107,7 +107,8 @@ void RemoveNominated(absl::string_view value, HeaderMap& headers) {
 }
 
 // scheme "://" authority [path]; splits off the authority. False if it is none.
-bool SplitAbsolute(absl::string_view target, absl::string_view& authority, absl::string_view& rest) {
+bool SplitAbsolute(absl::string_view target, absl::string_view& authority,
+                   absl::string_view& rest) {
   for (const absl::string_view scheme : {"http://", "https://"}) {
     if (!absl::StartsWithIgnoreCase(target, scheme)) continue;
     target.remove_prefix(scheme.size());
@@ -168,8 +169,8 @@ LocalError CheckFraming(const RawHead& raw, const Framing& framing, RequestHead&
 
 }  // namespace
 
-LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text, UnderscorePolicy underscores,
-                        RequestHead& out, ConnectionUse& use) {
+LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text,
+                        UnderscorePolicy underscores, RequestHead& out, ConnectionUse& use) {
   const Copy copy(out.headers.arena(), raw_text);
   out.method = copy(raw.method);
   out.method_id = ParseMethod(out.method);
@@ -273,8 +274,8 @@ bool AdoptResponse(const RawHead& raw, absl::string_view raw_text, Method method
   }
   if (framing.has_coding && (framing.has_length || raw.minor_version == 0)) return false;
   const bool keeps = !framing.close && (raw.minor_version == 1 || framing.keep_alive);
-  out.body = framing.has_coding   ? BodySize::Unknown()
-             : framing.has_length ? BodySize::Length(framing.length)
+  out.body = framing.has_coding                      ? BodySize::Unknown()
+             : framing.has_length                    ? BodySize::Length(framing.length)
              : ResponseHasNoBody(method, raw.status) ? BodySize::None()
                                                      : BodySize::Unknown();
   const bool ends_by_close =

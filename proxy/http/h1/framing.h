@@ -18,10 +18,10 @@ struct ConnectionUse {
 };
 
 // Fills `out` from a request head that lies in `raw_text` (the bytes that the views of `raw` point
-// into). Returns what to answer if it is not acceptable; `out` is then unusable. A status of 0 means
-// success.
-LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text, UnderscorePolicy underscores,
-                        RequestHead& out, ConnectionUse& use);
+// into). Returns what to answer if it is not acceptable; `out` is then unusable. A status of 0
+// means success.
+LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text,
+                        UnderscorePolicy underscores, RequestHead& out, ConnectionUse& use);
 
 // Likewise for a response to `method`. False: the server broke the protocol.
 bool AdoptResponse(const RawHead& raw, absl::string_view raw_text, Method method, ResponseHead& out,

@@ -1,5 +1,5 @@
-// One pass that stops at the first byte that does not fit. Every leniency would be a place where two
-// parsers of one connection can disagree about where a request ends.
+// One pass that stops at the first byte that does not fit. Every leniency would be a place where
+// two parsers of one connection can disagree about where a request ends.
 
 #include "proxy/http/h1/head_parser.h"
 
@@ -17,7 +17,8 @@ constexpr std::array<bool, 256> MakeTokenTable() {
   std::array<bool, 256> table{};
   for (int c = '0'; c <= '9'; ++c) table[c] = true;
   for (int c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 32] = true;
-  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+  for (const char c :
+       {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
     table[static_cast<unsigned char>(c)] = true;
   }
   return table;
@@ -40,8 +41,8 @@ const char* FindControl(const char* p, const char* end) {
   for (; end - p >= 16; p += 16) {
     const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     const __m128i ok = _mm_cmpeq_epi8(_mm_max_epu8(v, space), v);
-    const int bad = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, del),
-                                                   _mm_xor_si128(ok, _mm_set1_epi8(-1))));
+    const int bad = _mm_movemask_epi8(
+        _mm_or_si128(_mm_cmpeq_epi8(v, del), _mm_xor_si128(ok, _mm_set1_epi8(-1))));
     if (bad != 0) return p + __builtin_ctz(static_cast<unsigned>(bad));
   }
 #endif
@@ -52,7 +53,7 @@ const char* FindControl(const char* p, const char* end) {
 // First byte of [p, end) that may not stand in a request target: white space, control characters,
 // non-ASCII, '#'.
 const char* FindTargetEnd(const char* p, const char* end) {
-  while (p < end && *p > 0x20 && *p != 0x7f && *p != '#') ++p;
+  while (p<end&& * p> 0x20 && *p != 0x7f && *p != '#') ++p;
   return p;
 }
 

@@ -1,7 +1,7 @@
 // Heads of requests and responses, whole and cut short, through parser and framing rules.
 //
-// Beyond not crashing: what a prefix of the input is refused for, the whole is too; what is accepted
-// is written by our writer into bytes that parse to the same head.
+// Beyond not crashing: what a prefix of the input is refused for, the whole is too; what is
+// accepted is written by our writer into bytes that parse to the same head.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -14,7 +14,8 @@ constexpr int kRequestsPerTurn = 16;
 // A rest of a request that is cheaper to read than a new connection.
 constexpr uint64_t kWorthDraining = 64 * 1024;
 constexpr int64_t kDrainNs = 5'000'000'000;
-// How long a closed connection's input is read, so that the client sees the response before a reset.
+// How long a closed connection's input is read, so that the client sees the response before a
+// reset.
 constexpr int64_t kLingerNs = 1'000'000'000;
 constexpr int64_t kRateCheckNs = 1'000'000'000;
 
@@ -360,11 +361,11 @@ void ServerConnection::SendHead(const ResponseHead& head, bool end) {
   if (response_framing_ == BodyFraming::kUntilClose || host_.is_draining()) keep_alive_ = false;
   // A client that waits for "100 Continue" may or may not send its body after a final answer, and
   // what comes next could be either; a long rest is not worth reading.
-  const bool has_long_rest = !request_done_ && (expects_continue_ ||
-                                                decoder_.framing() != BodyDecoder::Framing::kLength ||
-                                                decoder_.remaining() > kWorthDraining);
+  const bool has_long_rest =
+      !request_done_ && (expects_continue_ || decoder_.framing() != BodyDecoder::Framing::kLength ||
+                         decoder_.remaining() > kWorthDraining);
   if (has_long_rest) keep_alive_ = false;
-  const ConnectionHeader connection = !keep_alive_ ? ConnectionHeader::kClose
+  const ConnectionHeader connection = !keep_alive_                   ? ConnectionHeader::kClose
                                       : version_ == Version::kHttp10 ? ConnectionHeader::kKeepAlive
                                                                      : ConnectionHeader::kNone;
   WriteResponseHead(head, response_framing_, connection, connection_.io().pool, connection_.out());
@@ -401,9 +402,7 @@ void ServerConnection::OnWriteRoom() {
   if (exchange_ != nullptr) exchange_->OnSendRoom();
 }
 
-void ServerConnection::OnWriteError(int) {
-  FailRequest(ResetReason::kPeerClosed, nullptr);
-}
+void ServerConnection::OnWriteError(int) { FailRequest(ResetReason::kPeerClosed, nullptr); }
 
 // --- End of an exchange --------------------------------------------------------------------------
 
@@ -500,8 +499,8 @@ void ServerConnection::ArmBodyTimer() {
 void ServerConnection::CheckBodyRate() {
   const int64_t now = connection_.io().loop.now_ns();
   const int64_t elapsed_ns = (pauses_ > 0 ? paused_at_ns_ : now) - body_began_ns_;
-  const double expected = static_cast<double>(host_.settings().min_body_rate) *
-                          (static_cast<double>(elapsed_ns) / 1e9);
+  const double expected =
+      static_cast<double>(host_.settings().min_body_rate) * (static_cast<double>(elapsed_ns) / 1e9);
   const bool is_late = elapsed_ns >= host_.settings().body_grace_ns;
   if (is_late && static_cast<double>(body_bytes_) < expected) {
     return FailRequest(ResetReason::kPeerClosed, &kBodyTimeout);

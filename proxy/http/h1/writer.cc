@@ -55,9 +55,8 @@ constexpr size_t kConnectionRoom = 32;
 
 size_t HeadersSize(const HeaderMap& headers) {
   size_t size = 0;
-  headers.ForEach([&size](const HeaderMap::Entry& entry) {
-    size += entry.name_size + entry.value_size + 4;
-  });
+  headers.ForEach(
+      [&size](const HeaderMap::Entry& entry) { size += entry.name_size + entry.value_size + 4; });
   return size;
 }
 

@@ -14,12 +14,14 @@ constexpr size_t kMaxConnections = 256;
 
 }  // namespace
 
-// One request. Deletes itself by Loop::DeleteLater() when it is answered or given up; an answer that
-// comes later finds it gone through `alive`.
+// One request. Deletes itself by Loop::DeleteLater() when it is answered or given up; an answer
+// that comes later finds it gone through `alive`.
 class AdminServer::Request final : public http::ServerStreamEvents {
  public:
   Request(AdminServer& server, http::ServerStream& stream)
-      : server_(server), stream_(stream), arena_(server.io_.pool, memory_, memory_ + sizeof(memory_)),
+      : server_(server),
+        stream_(stream),
+        arena_(server.io_.pool, memory_, memory_ + sizeof(memory_)),
         head_(arena_) {}
 
   http::RequestHead& request_head() override { return head_; }
