@@ -3,6 +3,7 @@
 import unittest
 
 import includes
+import layout
 import paths
 import protos
 import sizes
@@ -62,6 +63,16 @@ class IncludesTest(unittest.TestCase):
     def test_an_architecture_without_the_table_is_refused(self):
         with self.assertRaises(ValueError):
             includes.Table.parse("# Architecture\n")
+
+
+class LayoutTest(unittest.TestCase):
+
+    def test_each_file_that_differs_is_named_once(self):
+        said = ("b.cc:1:5: error: code should be clang-formatted [-Wclang-format-violations]\n"
+                "int  a;\n    ^\n"
+                "a.h:3:1: error: code should be clang-formatted [-Wclang-format-violations]\n"
+                "a.h:9:1: error: code should be clang-formatted [-Wclang-format-violations]\n")
+        self.assertEqual(layout.differing(said), ["a.h", "b.cc"])
 
 
 class ProtosTest(unittest.TestCase):

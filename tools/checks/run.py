@@ -6,13 +6,14 @@ import pathlib
 import sys
 
 import includes
+import layout
 import paths
 import protos
 import sizes
 from tree import Tree, first_lines
 
-CHECKS = {"includes": includes.check, "paths": paths.check, "protos": protos.check,
-          "sizes": sizes.check}
+CHECKS = {"includes": includes.check, "layout": layout.check, "paths": paths.check,
+          "protos": protos.check, "sizes": sizes.check}
 
 
 def main(root: pathlib.Path) -> int:

@@ -18,6 +18,9 @@ class TreeTest(unittest.TestCase):
     def test_everything_includes_only_what_the_table_allows(self):
         self.assert_clean("includes")
 
+    def test_every_file_is_laid_out(self):
+        self.assert_clean("layout")
+
     def test_every_path_that_a_document_names_exists(self):
         self.assert_clean("paths")
 
