@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace sluice::main {
 namespace {
 
@@ -62,7 +64,10 @@ Applied BuildThread::FromFaults(const std::vector<server::BindFault>& faults) co
 
 absl::Status BuildThread::Start() {
   if (absl::Status status = Init(); !status.ok()) return status;
-  thread_ = std::thread([this] { loop_.Run(); });
+  thread_ = std::thread([this] {
+    NameThisThread("build");
+    loop_.Run();
+  });
   return absl::OkStatus();
 }
 

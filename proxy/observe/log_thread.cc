@@ -14,6 +14,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "base/log.h"
+#include "base/thread_name.h"
 
 namespace sluice::observe {
 
@@ -58,7 +59,10 @@ LogThread::LogThread(const Clock& clock, Options options)
       // Without one (no descriptors are left) the thread still looks at every interval.
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       last_pass_ns_(clock.MonotonicNanos()) {
-  thread_ = StartWithoutSignals([this] { Run(); });
+  thread_ = StartWithoutSignals([this] {
+    NameThisThread("log");
+    Run();
+  });
 }
 
 LogThread::~LogThread() {

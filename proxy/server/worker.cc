@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/thread_name.h"
 
 namespace sluice::server {
 namespace {
@@ -14,7 +15,8 @@ constexpr int64_t kTickNs = 1'000'000'000;
 
 Worker::Worker(const Clock& clock, observe::MetricRegistry& metrics, observe::LogThread& log,
                Options options)
-    : loop_(clock),
+    : name_(options.name),
+      loop_(clock),
       pool_(options.buffer_budget_bytes),
       io_(loop_, pool_),
       exchange_(io_, metrics.AddWorker(), log.AddWriter(), options.seed),
@@ -44,7 +46,10 @@ void Worker::Join() {
 absl::Status Worker::Start() {
   if (absl::Status status = loop_.Init(); !status.ok()) return status;
   tick_.SetAt(loop_.now_ns() + kTickNs);
-  thread_ = std::thread([this] { loop_.Run(); });
+  thread_ = std::thread([this] {
+    NameThisThread(name_);
+    loop_.Run();
+  });
   return absl::OkStatus();
 }
 

@@ -27,6 +27,7 @@ struct NewSocket {
 class Worker {
  public:
   struct Options {
+    std::string name = "worker";  // Of its thread.
     std::string node;
     std::string hostname;
     uint64_t seed = 0;
@@ -72,6 +73,7 @@ class Worker {
   void ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets);
   void OnTick();
 
+  const std::string name_;
   event::Loop loop_;
   net::BlockPool pool_;
   net::IoContext io_;
