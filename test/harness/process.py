@@ -36,11 +36,12 @@ def wait_until(condition, what, seconds=30):
 class Process:
     """A program whose log is kept, for waiting on lines and for failures."""
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, environment=None):
         self.lines = []
         self._changed = threading.Condition()
         self.process = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, **(environment or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -133,7 +134,7 @@ def sluicectl(grpc_port, *arguments, stdin=None, status=0):
 class Proxy(Process):
     """sluice-proxy that serves `config`, in which {port} is the listener's."""
 
-    def __init__(self, config, workers=1, extra=()):
+    def __init__(self, config, workers=1, extra=(), environment=None):
         self.port = free_port()
         self.admin_port = free_port()
         self.directory = tempfile.TemporaryDirectory()
@@ -142,7 +143,7 @@ class Proxy(Process):
         self.write(config)
         super().__init__([
             runfile("proxy/main/sluice-proxy"), "--config", self.path, "--workers", str(workers),
-            "--admin-listen", "127.0.0.1:%d" % self.admin_port, *extra])
+            "--admin-listen", "127.0.0.1:%d" % self.admin_port, *extra], environment)
         self.wait_for_line("serving generation 1")
 
     def write(self, config):

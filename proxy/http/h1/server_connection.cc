@@ -56,6 +56,11 @@ void ServerConnection::CloseNow() {
   Closed();
 }
 
+net::Address ServerConnection::local_address() const {
+  if (local_.port() == 0) local_ = net::LocalAddress(connection_.fd());
+  return local_;
+}
+
 // --- Input ---------------------------------------------------------------------------------------
 
 void ServerConnection::OnReadable() {

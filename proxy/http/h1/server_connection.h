@@ -78,7 +78,7 @@ class ServerConnection final : private net::Connection::Owner,
   void ResumeBody() override;
   bool is_send_blocked() const override { return connection_.is_above_high_water(); }
   const net::Address& peer_address() const override { return peer_; }
-  net::Address local_address() const override { return net::LocalAddress(connection_.fd()); }
+  net::Address local_address() const override;
   uint64_t connection_id() const override { return id_; }
   bool is_secure() const override { return false; }
 
@@ -123,6 +123,7 @@ class ServerConnection final : private net::Connection::Owner,
   ServerStreamEvents* exchange_ = nullptr;  // Null before, and after it let go.
   BodyDecoder decoder_;
   const net::Address peer_;
+  mutable net::Address local_;  // Asked for once: every line of an access log wants it.
   const uint64_t id_;
   uint64_t requests_ = 0;
 
