@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "api/validate/plugin_order.h"
+
 namespace sluice::plugins {
 namespace {
 
@@ -19,16 +21,14 @@ void AddStep(std::vector<Chain::Step<Fn>>& steps, Fn fn, uint32_t offset, Phase 
 }  // namespace
 
 void SortElements(std::vector<Element>& elements, const std::vector<std::string>& plugin_order) {
-  const auto rank = [&plugin_order](const Element& element) {
-    return std::find(plugin_order.begin(), plugin_order.end(), element.name) - plugin_order.begin();
+  const auto order = [&plugin_order](const Element& element) {
+    return validate::PluginOrder{.phase = static_cast<int>(element.phase),
+                                 .rank = validate::RankIn(plugin_order, element.name),
+                                 .place = element.place,
+                                 .name = element.name};
   };
-  std::stable_sort(elements.begin(), elements.end(), [&](const Element& a, const Element& b) {
-    if (a.phase != b.phase) return a.phase < b.phase;
-    const auto rank_a = rank(a), rank_b = rank(b);
-    if (rank_a != rank_b) return rank_a < rank_b;
-    if (a.place != b.place) return a.place < b.place;
-    return a.name < b.name;
-  });
+  std::stable_sort(elements.begin(), elements.end(),
+                   [&order](const Element& a, const Element& b) { return order(a) < order(b); });
 }
 
 std::shared_ptr<const Chain> Chain::Compile(std::vector<Element> elements) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/any.pb.h"
 #include "proxy/plugins/consumer_restriction/plugin.h"
+#include "proxy/plugins/field_error.h"
 #include "proxy/plugins/headers/plugin.h"
 #include "proxy/plugins/ip_restriction/plugin.h"
 #include "proxy/plugins/key_auth/plugin.h"
@@ -52,9 +53,8 @@ void Registry::Add(Factory factory) {
                 const Declaration& declaration) -> absl::StatusOr<Element> {
     Config config;
     if (!any.UnpackTo(&config)) {
-      return absl::InvalidArgumentError(absl::StrCat("is no ", Config::descriptor()->full_name(),
-                                                     ", got ", any.value().size(), " bytes of \"",
-                                                     any.type_url(), "\""));
+      return FieldError("", absl::StrCat("is no ", Config::descriptor()->full_name(), ", got ",
+                                         any.value().size(), " bytes of \"", any.type_url(), "\""));
     }
     absl::StatusOr<Instance> instance;
     if constexpr (std::is_invocable_v<Factory, const Config&, const Declaration&>) {
@@ -71,7 +71,7 @@ absl::StatusOr<Element> Registry::Make(absl::string_view name, const google::pro
                                        const Declaration& declaration) const {
   const auto found = makers_.find(name);
   if (found == makers_.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("this build has no plugin \"", name, "\""));
+    return FieldError("", absl::StrCat("this build has no plugin \"", name, "\""));
   }
   return found->second(config, declaration);
 }

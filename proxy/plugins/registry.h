@@ -31,8 +31,9 @@ class Registry {
   // The plugin `name` with its configuration, as `declaration` has it; with phase and place.
   //
   // Refuses only what cannot be run: INVALID_ARGUMENT "<field>: <problem>", the field within the
-  // configuration. Bounds are validation's business, so that a stricter one stops no proxy that has
-  // the configuration on disk. `{disabled: true}` is no configuration: the caller takes it out.
+  // configuration, empty if it is all of it. Bounds are validation's business, so that a stricter
+  // one stops no proxy that has the configuration on disk. `{disabled: true}` is no configuration:
+  // the caller takes it out.
   absl::StatusOr<Element> Make(absl::string_view name, const google::protobuf::Any& config,
                                const Declaration& declaration) const;
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "api/validate/plugin_merge.h"
 #include "api/validate/resource.h"
 #include "proxy/runtime/builder_draft.h"
 #include "proxy/runtime/convert.h"
@@ -132,6 +133,16 @@ const PluginLayer* Builder::FindLayer(const Draft& draft, Kind kind,
   return it == layers->second.end() ? nullptr : it->second.get();
 }
 
+// Without a route's own, which are not kept.
+std::vector<const PluginLayer*> Builder::LayersOf(const Draft& draft,
+                                                  const v1::Resource& resource) const {
+  std::vector<const PluginLayer*> layers;
+  validate::ForEachPluginLayer(resource, [&](Kind kind, const std::string& name) {
+    if (const PluginLayer* layer = FindLayer(draft, kind, name)) layers.push_back(layer);
+  });
+  return layers;
+}
+
 void Builder::CompileRoutes(Draft& draft) {
   for (const auto& [name, resource] : draft.routes) {
     exchange::CompiledRoute compiled = ToCompiledRoute(*resource);
@@ -156,19 +167,14 @@ void Builder::CompileRoutes(Draft& draft) {
 
 ChainPair Builder::ChainsOf(const v1::Resource& resource, Draft& draft) {
   const v1::Route& route = resource.route();
-  std::vector<const PluginLayer*> layers;
-  if (const PluginLayer* layer = FindLayer(draft, Kind::kService, route.service())) {
-    layers.push_back(layer);
-  }
-  for (const std::string& set : route.plugin_sets()) {
-    if (const PluginLayer* layer = FindLayer(draft, Kind::kPluginSet, set)) layers.push_back(layer);
-  }
+  const std::vector<const PluginLayer*> layers = LayersOf(draft, resource);
   const std::vector<std::string> order(route.plugin_order().begin(), route.plugin_order().end());
   if (!route.plugins().empty()) {
     const PluginLayer own =
         CompileLayer(route.plugins(), {"Route", resource.name()}, maker_, draft.problems);
-    layers.push_back(&own);
-    return MergeLayers(layers, order);
+    std::vector<const PluginLayer*> all = layers;
+    all.push_back(&own);
+    return MergeLayers(all, order);
   }
   const std::string key =
       absl::StrCat(route.service(), "\n", absl::StrJoin(route.plugin_sets(), ","), "\n",

@@ -107,6 +107,7 @@ class Builder {
   ChainPair ChainsOf(const v1::Resource& route, Draft& draft);
   const v1::Resource* FindParsed(const Draft& draft, Kind kind, const std::string& name) const;
   const PluginLayer* FindLayer(const Draft& draft, Kind kind, const std::string& name) const;
+  std::vector<const PluginLayer*> LayersOf(const Draft& draft, const v1::Resource& resource) const;
 
   void Commit(const Change& change, Draft& draft);
   void CommitClusters(const Change& change, Draft& draft);

@@ -92,13 +92,7 @@ void Builder::CommitConsumers(Draft& draft) {
     auto consumer = std::make_shared<plugins::Consumer>();
     consumer->name = name;
     consumer->group = config.consumer_group();
-    std::vector<const PluginLayer*> layers;
-    if (const PluginLayer* group =
-            FindLayer(draft, Kind::kConsumerGroup, config.consumer_group())) {
-      layers.push_back(group);
-    }
-    if (const PluginLayer* own = FindLayer(draft, Kind::kConsumer, name)) layers.push_back(own);
-    consumer->overlay = MakeOverlay(layers);
+    consumer->overlay = MakeOverlay(LayersOf(draft, *resource));
     for (const v1::KeyAuthCredential& credential : config.credentials().key_auth()) {
       table->Insert("key_auth", CredentialDigest(credential.key()), consumer);
     }

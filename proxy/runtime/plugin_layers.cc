@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "api/validate/plugin_merge.h"
 #include "api/validate/plugins/registry.h"
 
 namespace sluice::runtime {
 namespace {
-
-using EffectivePlugins = std::map<std::string, const std::optional<plugins::Element>*>;
 
 const std::shared_ptr<const plugins::Chain>& EmptyChain() {
   static const auto* const kEmpty =
@@ -19,15 +19,6 @@ const std::shared_ptr<const plugins::Chain>& EmptyChain() {
 
 std::shared_ptr<const plugins::Chain> CompileOrShare(std::vector<plugins::Element> elements) {
   return elements.empty() ? EmptyChain() : plugins::Chain::Compile(std::move(elements));
-}
-
-// Names in order, each with the last layer's word on it.
-EffectivePlugins Effective(const std::vector<const PluginLayer*>& layers) {
-  EffectivePlugins effective;
-  for (const PluginLayer* layer : layers) {
-    for (const auto& [name, element] : *layer) effective[name] = &element;
-  }
-  return effective;
 }
 
 }  // namespace
@@ -46,13 +37,14 @@ PluginLayer CompileLayer(const google::protobuf::Map<std::string, google::protob
       layer.emplace(name, *std::move(element));
       continue;
     }
-    // "plugins.limit_count.key: what is wrong"
+    // "key: what is wrong"
     const std::pair<std::string, std::string> parts =
         absl::StrSplit(element.status().message(), absl::MaxSplits(": ", 1));
-    problems.push_back({.kind = declaration.kind,
-                        .name = declaration.name,
-                        .field = parts.first,
-                        .problem = parts.second});
+    problems.push_back(
+        {.kind = declaration.kind,
+         .name = declaration.name,
+         .field = absl::StrCat("plugins.", name, parts.first.empty() ? "" : ".", parts.first),
+         .problem = parts.second});
   }
   return layer;
 }
@@ -60,10 +52,11 @@ PluginLayer CompileLayer(const google::protobuf::Map<std::string, google::protob
 ChainPair MergeLayers(const std::vector<const PluginLayer*>& layers,
                       const std::vector<std::string>& plugin_order) {
   std::vector<plugins::Element> early, late;
-  for (const auto& [name, element] : Effective(layers)) {
-    if (!element->has_value()) continue;
-    const bool is_early = (*element)->phase <= plugins::Phase::kAuthenticate;
-    (is_early ? early : late).push_back(**element);
+  for (const auto& [name, merged] : validate::MergePlugins<PluginLayer>(layers)) {
+    const std::optional<plugins::Element>& element = *merged.word;
+    if (!element.has_value()) continue;
+    const bool is_early = element->phase <= plugins::Phase::kAuthenticate;
+    (is_early ? early : late).push_back(*element);
   }
   plugins::SortElements(early, plugin_order);
   plugins::SortElements(late, plugin_order);
@@ -73,13 +66,14 @@ ChainPair MergeLayers(const std::vector<const PluginLayer*>& layers,
 std::shared_ptr<const plugins::OverlayPlugins> MakeOverlay(
     const std::vector<const PluginLayer*>& layers) {
   std::vector<plugins::OverlayPlugins::Overlay> overlays;
-  for (const auto& [name, element] : Effective(layers)) {
+  for (const auto& [name, merged] : validate::MergePlugins<PluginLayer>(layers)) {
+    const std::optional<plugins::Element>& element = *merged.word;
     plugins::OverlayPlugins::Overlay overlay;
-    overlay.is_disabled = !element->has_value();
+    overlay.is_disabled = !element.has_value();
     if (overlay.is_disabled) {
-      overlay.element.name = name;
+      overlay.element.name = std::string(name);
     } else {
-      overlay.element = **element;
+      overlay.element = *element;
     }
     overlays.push_back(std::move(overlay));
   }

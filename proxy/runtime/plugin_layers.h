@@ -16,7 +16,8 @@
 
 namespace sluice::runtime {
 
-// Makes a plugin from its configuration: plugins::Registry in the proxy.
+// Makes a plugin from its configuration, or says INVALID_ARGUMENT "<field in it>: <problem>":
+// plugins::Registry::Make() in the proxy.
 using PluginMaker = std::function<absl::StatusOr<plugins::Element>(
     const std::string& name, const google::protobuf::Any& config,
     const plugins::Declaration& declaration)>;

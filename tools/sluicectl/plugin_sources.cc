@@ -1,13 +1,11 @@
-// The merge of DESIGN: by plugin name, whole configurations, the most specific wins. A proxy does
-// the same with compiled plugins (proxy/runtime/plugin_layers.cc); what it may not include, a test
-// of both programs compares.
 #include "tools/sluicectl/plugin_sources.h"
 
 #include <algorithm>
-#include <map>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "api/validate/plugin_merge.h"
+#include "api/validate/plugin_order.h"
 #include "api/validate/plugins/registry.h"
 #include "google/protobuf/any.pb.h"
 
@@ -17,80 +15,69 @@ namespace {
 using resource::Kind;
 using PluginMap = google::protobuf::Map<std::string, google::protobuf::Any>;
 
-struct Layer {
-  std::string from;
-  const PluginMap* plugins;
-};
-
 struct Entry {
-  const validate::Plugin* plugin;  // Null: not known to this build.
-  bool is_global;
-  size_t rank;  // Of a global rule among its kind, of others in `plugin_order`.
+  validate::PluginOrder order;
   PluginSource source;
 
-  auto Order() const {
-    const int phase = plugin == nullptr ? 0 : static_cast<int>(plugin->phase);
-    const int place = plugin == nullptr ? 0 : plugin->order;
-    return std::make_tuple(source.is_removed, phase, !is_global, rank, place, source.plugin);
-  }
+  auto Order() const { return std::tie(source.is_removed, order); }
 };
 
 std::string NameOf(const v1::Resource& resource) {
   return absl::StrCat(resource::KindName(resource::KindOf(resource)), "/", resource.name());
 }
 
-Entry MakeEntry(const std::string& name, const google::protobuf::Any& config,
-                const std::string& from) {
+Entry MakeEntry(absl::string_view name, const google::protobuf::Any& config, std::string from) {
+  const validate::Plugin* plugin = validate::FindPlugin(name);  // Null: not known to this build.
   Entry entry;
-  entry.plugin = validate::FindPlugin(name);
-  entry.is_global = false;
-  entry.rank = 0;
-  entry.source.plugin = name;
-  entry.source.phase =
-      entry.plugin == nullptr ? "" : std::string(validate::PhaseName(entry.plugin->phase));
-  entry.source.from = from;
+  if (plugin != nullptr) {
+    entry.order.phase = static_cast<int>(plugin->phase);
+    entry.order.place = plugin->order;
+    entry.source.phase = std::string(validate::PhaseName(plugin->phase));
+  }
+  entry.order.name = name;
+  entry.source.plugin = std::string(name);
+  entry.source.from = std::move(from);
   entry.source.is_removed = validate::IsDisabled(config);
   return entry;
 }
 
-// From the least specific to the most.
-std::vector<Layer> LayersOf(const View& view, const v1::Route& route, const std::string& from) {
-  std::vector<Layer> layers;
-  const v1::Resource* service = view.Find(Kind::kService, route.service());
-  if (service != nullptr) layers.push_back({NameOf(*service), &service->service().plugins()});
-  for (const std::string& name : route.plugin_sets()) {
-    const v1::Resource* set = view.Find(Kind::kPluginSet, name);
-    if (set != nullptr) layers.push_back({NameOf(*set), &set->plugin_set().plugins()});
+const PluginMap& PluginsOf(const v1::Resource& resource) {
+  switch (resource::KindOf(resource)) {
+    case Kind::kService:
+      return resource.service().plugins();
+    case Kind::kPluginSet:
+      return resource.plugin_set().plugins();
+    case Kind::kConsumerGroup:
+      return resource.consumer_group().plugins();
+    case Kind::kConsumer:
+      return resource.consumer().plugins();
+    default:
+      return resource.route().plugins();
   }
-  layers.push_back({from, &route.plugins()});
-  return layers;
 }
 
-void AddConsumer(const View& view, const v1::Resource& consumer, std::vector<Layer>& layers) {
-  const v1::Resource* group = view.Find(Kind::kConsumerGroup, consumer.consumer().consumer_group());
-  if (group != nullptr) layers.push_back({NameOf(*group), &group->consumer_group().plugins()});
-  layers.push_back({NameOf(consumer), &consumer.consumer().plugins()});
-}
-
-std::vector<Entry> Merge(const std::vector<Layer>& layers, const v1::Route& route) {
-  std::map<std::string, Entry> merged;
-  for (const Layer& layer : layers) {
-    for (const auto& [name, config] : *layer.plugins) {
-      Entry entry = MakeEntry(name, config, layer.from);
-      const auto before = merged.find(name);
-      if (before != merged.end()) {
-        entry.source.over = std::move(before->second.source.over);
-        entry.source.over.insert(entry.source.over.begin(), before->second.source.from);
-      }
-      const auto& order = route.plugin_order();
-      entry.rank = static_cast<size_t>(std::find(order.begin(), order.end(), name) - order.begin());
-      merged.insert_or_assign(name, std::move(entry));
-    }
-  }
+// What a route and, over it, a consumer bring.
+std::vector<Entry> Merge(const View& view, const v1::Resource& route,
+                         const v1::Resource* consumer) {
+  std::vector<std::string> names;
+  std::vector<const PluginMap*> layers;
+  const auto add = [&](Kind kind, const std::string& name) {
+    const v1::Resource* layer = view.Find(kind, name);
+    if (layer == nullptr) return;
+    names.push_back(NameOf(*layer));
+    layers.push_back(&PluginsOf(*layer));
+  };
+  validate::ForEachPluginLayer(route, add);
+  if (consumer != nullptr) validate::ForEachPluginLayer(*consumer, add);
   std::vector<Entry> entries;
-  for (auto& [name, entry] : merged) {
+  for (const auto& [name, merged] : validate::MergePlugins<PluginMap>(layers)) {
+    Entry entry = MakeEntry(name, *merged.word, names[merged.said_in.back()]);
     // Removing what is not there is nothing to tell.
-    if (entry.source.is_removed && entry.source.over.empty()) continue;
+    if (entry.source.is_removed && merged.said_in.size() == 1) continue;
+    entry.order.rank = validate::RankIn(route.route().plugin_order(), name);
+    for (size_t i = merged.said_in.size() - 1; i-- > 0;) {
+      entry.source.over.push_back(names[merged.said_in[i]]);
+    }
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -106,15 +93,13 @@ std::vector<PluginSource> PluginSources(const View& view, const v1::Resource* ro
     for (const auto& [name, config] : rule.global_rule().plugins()) {
       Entry entry = MakeEntry(name, config, NameOf(rule));
       if (entry.source.is_removed) continue;
-      entry.is_global = true;
-      entry.rank = i;
+      entry.order.is_of_route = false;
+      entry.order.rank = i;
       entries.push_back(std::move(entry));
     }
   }
   if (route != nullptr) {
-    std::vector<Layer> layers = LayersOf(view, route->route(), NameOf(*route));
-    if (consumer != nullptr) AddConsumer(view, *consumer, layers);
-    for (Entry& entry : Merge(layers, route->route())) entries.push_back(std::move(entry));
+    for (Entry& entry : Merge(view, *route, consumer)) entries.push_back(std::move(entry));
   }
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.Order() < b.Order(); });
