@@ -66,7 +66,6 @@ class Exchange final : public plugins::Stream,
   void Reply(const plugins::LocalReply& reply) override;
   void Resume() override;
   int64_t now_ns() const override { return worker_.io.loop.now_ns(); }
-  int64_t unix_seconds() const override { return worker_.UnixSeconds(); }
   uint64_t Random() override { return worker_.random.Next(); }
 
   // http::ServerStreamEvents.

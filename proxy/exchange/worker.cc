@@ -9,11 +9,6 @@ absl::string_view Worker::HttpDate() {
   return absl::string_view(date_, date_size_);
 }
 
-int64_t Worker::UnixSeconds() {
-  UpdateDate();
-  return unix_seconds_;
-}
-
 int64_t Worker::UnixNanos(int64_t loop_ns) {
   UpdateDate();
   return loop_ns + unix_offset_ns_;

@@ -51,7 +51,6 @@ struct Worker {
 
   // "Sun, 06 Nov 1994 08:49:37 GMT" of this second.
   absl::string_view HttpDate();
-  int64_t UnixSeconds();
   // Wall time of a moment of the loop's clock.
   int64_t UnixNanos(int64_t loop_ns);
 

@@ -82,9 +82,8 @@ class Stream {
   // Continues after a hook that returned kStop without a reply. Not from inside a hook.
   virtual void Resume() = 0;
 
-  // The loop's time: monotonic nanoseconds, and seconds since the epoch.
+  // The loop's time: monotonic nanoseconds.
   virtual int64_t now_ns() const = 0;
-  virtual int64_t unix_seconds() const = 0;
   // From the worker's generator: not for secrets.
   virtual uint64_t Random() = 0;
 

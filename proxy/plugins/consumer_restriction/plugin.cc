@@ -19,9 +19,9 @@ ConsumerRestriction::Subjects ReadSubjects(const v1::ConsumerRestriction::Subjec
 Action ConsumerRestriction::OnRequestHead(Stream& stream) {
   const absl::string_view consumer = stream.consumer_name();
   if (consumer.empty()) {
-    // RFC 9110 section 15.5.2: a 401 says how to authenticate.
-    stream.response().headers.Add(http::HeaderId::kWwwAuthenticate, "Key realm=\"sluice\"");
-    stream.Reply({.status = 401, .details = "consumer_unknown"});
+    // No plugin asked who it is, or else that one would have answered. So there is no challenge
+    // that would help, and a 401 must have one (RFC 9110 section 15.5.2).
+    stream.Reply({.status = 403, .details = "consumer_unknown"});
     return Action::kStop;
   }
   const absl::string_view group = stream.consumer_group();

@@ -3,7 +3,7 @@
 // Configuration: api/sluice/plugins/v1/consumer_restriction.proto. Bodies of any size pass
 // untouched.
 //
-// Nobody known is answered 401 "consumer_unknown", somebody refused 403 "consumer_denied".
+// Nobody known is answered 403 "consumer_unknown", somebody refused 403 "consumer_denied".
 #pragma once
 
 #include <string>

@@ -23,10 +23,10 @@ class ConsumerRestrictionTest : public ::testing::Test {
   PluginHarness h_;
 };
 
-TEST_F(ConsumerRestrictionTest, NobodyGets401WithAChallenge) {
+TEST_F(ConsumerRestrictionTest, NobodyGets403WithoutAChallengeThatNoPluginWouldTake) {
   h_.Add(&MakeConsumerRestriction, "deny {consumers: 'eve'}");
-  EXPECT_EQ(StatusFor(""), 401);
-  EXPECT_NE(h_.response().headers.Find("www-authenticate"), nullptr);
+  EXPECT_EQ(StatusFor(""), 403);
+  EXPECT_EQ(h_.response().headers.Find("www-authenticate"), nullptr);
   EXPECT_STREQ(h_.reply().details, "consumer_unknown");
 }
 

@@ -7,7 +7,7 @@ namespace sluice::plugins {
 namespace {
 
 Action Refuse(Stream& stream) {
-  stream.Reply({.status = 413, .details = "request_too_large"});
+  stream.Reply({.status = 413, .details = "request_body_too_large"});
   return Action::kStop;
 }
 

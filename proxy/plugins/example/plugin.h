@@ -3,8 +3,8 @@
 // Configuration: api/sluice/plugins/example/request_size_limit.proto. Streams the body: it counts
 // the bytes and holds none of them.
 //
-// A refusal is 413 "request_too_large". Where the length was not declared, the upstream may have
-// seen the beginning of the body.
+// A refusal is 413 "request_body_too_large". Where the length was not declared, the upstream may
+// have seen the beginning of the body.
 #pragma once
 
 #include <cstdint>

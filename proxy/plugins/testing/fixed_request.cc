@@ -44,7 +44,6 @@ class UsualStream final : public Stream {
   void Reply(const LocalReply& reply) override { response_.status = reply.status; }
   void Resume() override {}
   int64_t now_ns() const override { return now_ns_; }
-  int64_t unix_seconds() const override { return 0; }
   uint64_t Random() override { return random_ = random_ * 6364136223846793005 + 1; }
 
  private:

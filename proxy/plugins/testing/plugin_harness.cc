@@ -82,7 +82,6 @@ class PluginHarness::TestStream final : public Stream {
   void Resume() override { harness_.Run(); }
 
   int64_t now_ns() const override { return harness_.clock_.MonotonicNanos(); }
-  int64_t unix_seconds() const override { return absl::ToUnixSeconds(harness_.clock_.Now()); }
   uint64_t Random() override {
     // As splitmix64 does it: well spread, and the same in every run.
     return harness_.random_.value_or(++harness_.random_calls_ * 0x9e3779b97f4a7c15);
@@ -262,7 +261,7 @@ Action PluginHarness::RunRequestBody() {
   if (mode.kind == BodyMode::Kind::kWhole && next_piece_ == 0 && !is_held_) {
     request_pieces_ = Joined(request_pieces_);
     if (request_pieces_[0].size() > mode.max_bytes) {
-      Reply({.status = 413, .details = "request_too_large"});
+      Reply({.status = 413, .details = "request_body_too_large"});
       return Action::kStop;
     }
   }
