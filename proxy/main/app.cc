@@ -89,12 +89,12 @@ absl::Status App::Start() {
 void App::MakeWorkers() {
   std::vector<server::Worker*> borrowed;
   for (uint64_t i = 0; i < options_.workers; ++i) {
-    workers_.push_back(std::make_unique<server::Worker>(
-        clock_, metrics_, log_,
-        server::Worker::Options{.name = absl::StrCat("worker-", i),
-                                .node = options_.node,
-                                .hostname = HostName(),
-                                .seed = RandomNumber()}));
+    workers_.push_back(
+        std::make_unique<server::Worker>(clock_, metrics_, log_,
+                                         server::Worker::Options{.name = absl::StrCat("worker-", i),
+                                                                 .node = options_.node,
+                                                                 .hostname = HostName(),
+                                                                 .seed = RandomNumber()}));
     borrowed.push_back(workers_.back().get());
   }
   const auto maker = [this](const std::string& name, const google::protobuf::Any& config,

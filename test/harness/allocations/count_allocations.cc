@@ -46,8 +46,7 @@ Slot* MapSlots() {
   if (path == nullptr) return nullptr;
   const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0 || ftruncate(fd, sizeof(Slot) * kSlots) != 0) std::abort();
-  void* memory =
-      mmap(nullptr, sizeof(Slot) * kSlots, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* memory = mmap(nullptr, sizeof(Slot) * kSlots, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   close(fd);
   if (memory == MAP_FAILED) std::abort();
   return static_cast<Slot*>(memory);
