@@ -93,9 +93,9 @@ class Process:
 class ControlPlane(Process):
     """sluice-controlplane on free ports; the same ones after a restart on the same `directory`."""
 
-    def __init__(self, directory, grpc_port=0, http_port=0):
+    def __init__(self, directory, grpc_port=0, http_port=0, program=None):
         super().__init__([
-            runfile("controlplane/main/sluice-controlplane"), "--data-dir", directory,
+            program or runfile("controlplane/main/sluice-controlplane"), "--data-dir", directory,
             "--grpc-listen", "127.0.0.1:%d" % grpc_port,
             "--http-listen", "127.0.0.1:%d" % http_port])
         self.grpc_port = self._port("(gRPC)")
@@ -108,10 +108,11 @@ class ControlPlane(Process):
 class FleetProxy(Process):
     """sluice-proxy that follows a control plane."""
 
-    def __init__(self, grpc_port, state_dir, node, groups="", extra=()):
+    def __init__(self, grpc_port, state_dir, node, groups="", extra=(),
+                 program=None):
         self.node = node
         super().__init__([
-            runfile("proxy/main/sluice-proxy"), "--control-plane", "127.0.0.1:%d" % grpc_port,
+            program or runfile("proxy/main/sluice-proxy"), "--control-plane", "127.0.0.1:%d" % grpc_port,
             "--state-dir", state_dir, "--node", node, "--groups", groups, "--workers", "1",
             "--admin-listen", "127.0.0.1:0", *extra])
 
@@ -120,10 +121,10 @@ class FleetProxy(Process):
         return int(self.wait_for_line("admin pages on").rsplit(":", 1)[1])
 
 
-def sluicectl(grpc_port, *arguments, stdin=None, status=0):
+def sluicectl(grpc_port, *arguments, stdin=None, status=0, program=None):
     """What the command prints; fails if it does not exit with `status`."""
     done = subprocess.run(
-        [runfile("tools/sluicectl/sluicectl"), "--server", "127.0.0.1:%d" % grpc_port, *arguments],
+        [program or runfile("tools/sluicectl/sluicectl"), "--server", "127.0.0.1:%d" % grpc_port, *arguments],
         input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     if done.returncode != status:
         raise AssertionError("sluicectl %s: exit status %d, not %d:\n%s" % (
