@@ -13,6 +13,7 @@ namespace sluice::fleet {
 namespace {
 
 using resource::Kind;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using State = v1::ProxyStatus;
 
@@ -47,6 +48,12 @@ class ConfigStreamTest : public ::testing::Test {
 
   void Start(Fleet::Options options) {
     control_plane_ = std::make_unique<ControlPlane>(dir_.path(), options);
+  }
+
+  // Another process on the same data.
+  void Restart() {
+    control_plane_.reset();
+    Start(ControlPlane::AtOnce());
   }
 
   std::string address() { return control_plane_->address(); }
@@ -210,6 +217,28 @@ TEST_F(ConfigStreamTest, ARejectedGenerationIsNotSentAgainAndTheNextIs) {
   EXPECT_FALSE(again.replica().was_full());
   again.Say(v1::Status::ACTIVE);
   control_plane_->WaitUntil("a", IsIn(State::ACTIVE));
+}
+
+TEST_F(ConfigStreamTest, WhatWasRejectedIsNotSentAgainAfterARestart) {
+  control_plane_->Put({Upstream("u"), Described("r", "1")});
+  Replica held;
+  {
+    ScriptedProxy proxy(address(), {});
+    proxy.Settle();
+    held = proxy.replica();
+    control_plane_->Put({Described("r", "bad")});
+    proxy.TakeUpdate();
+    proxy.Reject("no such thing");
+    control_plane_->WaitUntil("a", IsIn(State::REJECTED));
+  }
+  Restart();
+  ScriptedProxy again(address(), {.holds = &held});
+  again.TakeWelcome();
+  ExpectSilence(again);
+  EXPECT_EQ(control_plane_->StatusOf("a").problems(0).problem(), "no such thing");
+  ScriptedProxy another(address(), {.started_at_ns = 2000, .holds = &held});
+  another.TakeWelcome();
+  another.TakeUpdate();
 }
 
 TEST_F(ConfigStreamTest, AnotherProcessMayTryWhatTheFirstRejected) {
@@ -442,6 +471,40 @@ TEST_F(ConfigStreamTest, WhoIsGoneIsListedForADay) {
   std::vector<v1::ProxyStatus> listed;
   control_plane_->Run([&listed](Fleet& fleet) { listed = fleet.List({}); });
   EXPECT_TRUE(listed.empty());
+}
+
+TEST_F(ConfigStreamTest, WhoIsGoneIsStillListedAfterARestart) {
+  control_plane_->Put({Upstream("u"), Described("r", "1")});
+  {
+    ScriptedProxy proxy(address(), {.node = "gone", .groups = {"edge"}});
+    proxy.Settle();
+    control_plane_->WaitUntil("gone", IsIn(State::ACTIVE));
+  }
+  control_plane_->WaitUntil("gone", IsIn(State::DISCONNECTED));
+  ScriptedProxy connected(address(), Named("connected"));
+  connected.Settle();
+  control_plane_->WaitUntil("connected", IsIn(State::ACTIVE));
+  Restart();
+  for (const char* node : {"gone", "connected"}) {
+    EXPECT_EQ(control_plane_->StatusOf(node).state(), State::DISCONNECTED);
+    EXPECT_EQ(control_plane_->StatusOf(node).active().number(), 1u);
+  }
+  EXPECT_THAT(control_plane_->StatusOf("gone").groups(), ElementsAre("edge"));
+  control_plane_->Advance(absl::Hours(25));
+  std::vector<v1::ProxyStatus> listed;
+  control_plane_->Run([&listed](Fleet& fleet) { listed = fleet.List({}); });
+  EXPECT_TRUE(listed.empty());
+}
+
+TEST_F(ConfigStreamTest, WhoIsForgottenStaysSoAfterARestart) {
+  {
+    ScriptedProxy proxy(address(), {});
+    proxy.Settle();
+  }
+  control_plane_->WaitUntil("a", IsIn(State::DISCONNECTED));
+  control_plane_->Run([](Fleet& fleet) { EXPECT_TRUE(fleet.Forget("a").ok()); });
+  Restart();
+  control_plane_->Run([](Fleet& fleet) { EXPECT_FALSE(fleet.Find("a").has_value()); });
 }
 
 TEST_F(ConfigStreamTest, OfTooManyThatAreGoneTheOldestIsForgotten) {

@@ -9,6 +9,7 @@
 
 #include "api/resource/problem.h"
 #include "base/log.h"
+#include "controlplane/fleet/node_note.h"
 
 namespace sluice::fleet {
 namespace {
@@ -54,15 +55,41 @@ Fleet::Fleet(store::Ledger& ledger, loop::Loop& loop, Options options)
       debounce_(options.debounce),
       push_timer_(loop, [this] { PushAll(); }),
       tick_timer_(loop, [this] { OnTick(); }),
-      disk_(loop.clock()) {}
+      disk_(loop.clock()),
+      notes_(ledger, loop, disk_, [this](const std::string& name) { return NoteOf(name); }) {}
 
-Fleet::~Fleet() = default;
+Fleet::~Fleet() {
+  subscription_.reset();
+  disk_.Stop();
+}
 
-void Fleet::Start() {
+std::string Fleet::NoteOf(const std::string& name) const {
+  const auto it = nodes_.find(name);
+  return it == nodes_.end() ? "" : EncodeNote(it->second, loop_.clock().Now());
+}
+
+void Fleet::Remember(const std::vector<store::ProxyNote>& notes) {
+  const absl::Time now = loop_.clock().Now();
+  for (const store::ProxyNote& note : notes) {
+    std::optional<Node> node = DecodeNote(note.bytes, now);
+    if (!node.has_value()) {
+      LOG(WARNING) << "node " << note.node << ": what was remembered of it cannot be read";
+      continue;
+    }
+    // It was connected: since when it is gone is news.
+    if (node->gone_at == now) notes_.Mark(note.node);
+    nodes_[note.node] = *std::move(node);
+  }
+}
+
+absl::Status Fleet::Start() {
+  const absl::StatusOr<std::vector<store::ProxyNote>> notes = ledger_.ProxyNotes();
+  if (!notes.ok()) return notes.status();
   Mutex mu;
   CondVar started;
   bool is_started = false;
-  const auto take_in = [this, &mu, &started, &is_started](const store::CommitEvent& event) {
+  const auto take_in = [this, &notes, &mu, &started, &is_started](const store::CommitEvent& event) {
+    Remember(*notes);
     head_ = event.generation();
     head_time_ = absl::UnixEpoch();  // When it was committed is not known any more.
     feeds_.Start(*event.state);
@@ -81,6 +108,7 @@ void Fleet::Start() {
   });
   MutexLock lock(mu);
   while (!is_started) started.Wait(mu);
+  return absl::OkStatus();
 }
 
 // Commits.
@@ -197,6 +225,7 @@ void Fleet::OnStatus(Session& session, v1::Status status) {
     CountOutcome(session, status, was_awaited);
     if (*outcome == Progress::Outcome::kRejected) {
       node.rejections.Add(generation->view_hash);
+      notes_.Mark(node.identity.node);
       LOG(WARNING) << "node " << node.identity.node << ": rejected generation "
                    << generation->id.number << ": " << FirstProblem(status);
     } else {
@@ -290,6 +319,7 @@ void Fleet::OnTick() {
   tick_timer_.Arm(kTick);
   const absl::Time now = Now();
   pages_.OnTick(now);
+  notes_.Retry();
   for (auto& [link, session] : sessions_) {
     const bool is_late = session->progress.under_way().has_value() &&
                          now - session->progress.sent_at() >= options_.slow_after;
@@ -304,7 +334,9 @@ void Fleet::OnTick() {
     const bool is_over = node.gone_at.has_value() && wall - *node.gone_at >= options_.gone_for;
     const std::string name = it->first;
     it = is_over ? nodes_.erase(it) : std::next(it);
-    if (is_over) Notify(name);
+    if (!is_over) continue;
+    notes_.Mark(name);
+    Notify(name);
   }
   // A duplicate tries again within one and a half pauses.
   for (auto& [node, duplicates] : duplicates_) {

@@ -1,11 +1,12 @@
 // Who is connected, what each proxy holds, and what it is sent next.
 //
 //   Fleet fleet(ledger, loop, {});
-//   fleet.Start();                        // Before the first stream.
+//   RETURN_IF_ERROR(fleet.Start());       // Before the first stream.
 //   ... ConfigStreamService feeds it streams, FleetService and Admin ask it.
 //
-// It believes only what proxies report. It decides nothing about configuration and stores nothing:
-// after a restart it learns of each proxy when that connects.
+// It believes only what proxies report, and decides nothing about configuration. Who has ever been
+// connected and what each has rejected is remembered in the store: after a restart those that are
+// gone are still listed, and nothing that was rejected is tried again.
 #pragma once
 
 #include <functional>
@@ -22,6 +23,7 @@
 #include "base/mutex.h"
 #include "controlplane/fleet/debounce.h"
 #include "controlplane/fleet/node.h"
+#include "controlplane/fleet/node_notes.h"
 #include "controlplane/fleet/page_relay.h"
 #include "controlplane/fleet/proxy_link.h"
 #include "controlplane/fleet/stats.h"
@@ -72,9 +74,10 @@ class Fleet {
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
-  // Follows the ledger from now on. Returns when the present state has been taken in. Not from the
-  // loop's thread.
-  void Start();
+  // Reads what is remembered of proxies and follows the ledger from now on. Returns when the
+  // present state has been taken in. Not from the loop's thread.
+  // Errors: as Store::ProxyNotes.
+  [[nodiscard]] absl::Status Start();
 
   // Streams.
   void OnMessage(ProxyLink& link, v1::ProxyMessage message);
@@ -134,6 +137,9 @@ class Fleet {
     bool is_readable = true;
   };
 
+  std::string NoteOf(const std::string& name) const;
+  // Takes in what was remembered when the last control plane ended.
+  void Remember(const std::vector<store::ProxyNote>& notes);
   void OnCommit(const store::CommitEvent& event);
   void OnTick();
 
@@ -205,6 +211,7 @@ class Fleet {
 
   // Last: their callbacks reach all of the above.
   loop::Loop disk_;  // For what waits for the store.
+  NodeNotes notes_;
   std::unique_ptr<store::Ledger::Subscription> subscription_;
 };
 

@@ -52,7 +52,7 @@ class Script {
  public:
   Script(World& world, absl::string_view bytes)
       : world_(world), bytes_(bytes), loop_(world.clock), fleet_(*world.ledger, loop_, {}) {
-    fleet_.Start();
+    if (!fleet_.Start().ok()) std::abort();
   }
   ~Script() {
     loop_.PostAndWait([this] {

@@ -133,6 +133,7 @@ absl::Status Fleet::Forget(const std::string& node) {
         "node \"", node, "\": is connected; only a proxy that is gone can be forgotten"));
   }
   nodes_.erase(it);
+  notes_.Mark(node);
   duplicates_.erase(node);
   Notify(node);
   return absl::OkStatus();

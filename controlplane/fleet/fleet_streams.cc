@@ -97,6 +97,7 @@ void Fleet::Admit(ProxyLink& link, const v1::Hello& hello, Identity identity) {
   sessions_[&link] = std::move(owned);
   session_of_[name] = &session;
   ++stats_.connects;
+  notes_.Mark(name);
   {
     MutexLock lock(mu_);
     connected_[name] = node.identity;
@@ -133,6 +134,7 @@ void Fleet::Disconnect(Session& session, const std::string& why) {
   session_of_.erase(name);
   sessions_.erase(link);
   ++stats_.disconnects;
+  notes_.Mark(name);
   {
     MutexLock lock(mu_);
     connected_.erase(name);
@@ -153,6 +155,7 @@ void Fleet::ForgetExcess() {
   }
   const std::string name = oldest->first;
   nodes_.erase(oldest);
+  notes_.Mark(name);
   Notify(name);
 }
 

@@ -28,6 +28,7 @@ class Rejections {
     hashes_.insert(view_hash);
   }
   bool Has(const std::string& view_hash) const { return hashes_.contains(view_hash); }
+  const absl::flat_hash_set<std::string>& hashes() const { return hashes_; }
 
  private:
   absl::flat_hash_set<std::string> hashes_;

@@ -48,7 +48,7 @@ absl::Status Program::OpenStore(const Options& options) {
   ledger_ = *std::move(ledger);
 
   fleet_ = std::make_unique<fleet::Fleet>(*ledger_, loop_, fleet::Fleet::Options());
-  fleet_->Start();
+  if (absl::Status status = fleet_->Start(); !status.ok()) return WithPlace(place, status);
   auto admin = admin::AdminService::Open(
       *ledger_, clock_, [fleet = fleet_.get()](absl::Span<const admin::PlannedChange> changes) {
         return FindSkew(*fleet, changes);

@@ -280,6 +280,12 @@ absl::StatusOr<ResourceSet> Ledger::ResourcesAt(uint64_t generation) {
   return resources;
 }
 
+absl::StatusOr<std::vector<ProxyNote>> Ledger::ProxyNotes() { return store_.ProxyNotes(); }
+
+absl::Status Ledger::WriteProxyNotes(const std::vector<ProxyNote>& notes) {
+  return store_.WriteProxyNotes(notes);
+}
+
 absl::StatusOr<std::vector<CommitRecord>> Ledger::History(const HistoryQuery& query) {
   return store_.History(query);
 }

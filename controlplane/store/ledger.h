@@ -49,10 +49,10 @@ struct Registration {
   bool replace_all = false;
 };
 
-// Thread: any, for every method. What writes (Commit, Register, ExpireLeases, RaiseEpoch) waits for
-//   the disk and for other writers, what reads the past (ResourcesAt, History, Changes) for the
-//   disk: neither belongs on an event loop. state(), Renew(), LeaseEnd() and Subscribe() never
-//   wait.
+// Thread: any, for every method. What writes (Commit, Register, ExpireLeases, RaiseEpoch,
+//   WriteProxyNotes) waits for the disk and for other writers, what reads the past (ResourcesAt,
+//   History, Changes, ProxyNotes) for the disk: neither belongs on an event loop. state(), Renew(),
+//   LeaseEnd() and Subscribe() never wait.
 // Lifetime: `store` and `clock` outlive the ledger, the ledger its subscriptions.
 class Ledger {
  public:
@@ -101,6 +101,10 @@ class Ledger {
   // Resources as they were at a generation; at 0 none.
   //   NOT_FOUND  it does not exist or is no longer kept
   absl::StatusOr<ResourceSet> ResourcesAt(uint64_t generation);
+
+  // As Store::ProxyNotes and Store::WriteProxyNotes.
+  absl::StatusOr<std::vector<ProxyNote>> ProxyNotes();
+  [[nodiscard]] absl::Status WriteProxyNotes(const std::vector<ProxyNote>& notes);
 
   // As Store::History.
   absl::StatusOr<std::vector<CommitRecord>> History(const HistoryQuery& query);

@@ -128,6 +128,12 @@ struct HistoryQuery {
   bool endpoints = false;  // Those of Origin::kEndpoints too.
 };
 
+// What is remembered of one proxy: of no generation and in no history. Opaque to the store.
+struct ProxyNote {
+  std::string node;
+  std::string bytes;  // Empty: nothing is remembered.
+};
+
 // Keeps content and history; every back end passes testing/store_contract.h.
 //
 // It validates nothing and knows no kinds. Commits come from one writer at a time; the history is
@@ -152,6 +158,13 @@ class Store {
   // Sets a higher epoch and keeps everything else.
   //   ABORTED  the head is not `expected`
   [[nodiscard]] virtual absl::Status RaiseEpoch(const Head& expected, uint64_t epoch) = 0;
+
+  // By node; those that are not empty.
+  virtual absl::StatusOr<std::vector<ProxyNote>> ProxyNotes() = 0;
+
+  // Replaces the notes of these nodes, each named once: all or none; durable when it returns OK.
+  // Moves no head, and so disturbs no commit.
+  [[nodiscard]] virtual absl::Status WriteProxyNotes(const std::vector<ProxyNote>& notes) = 0;
 
   // Newest first.
   virtual absl::StatusOr<std::vector<CommitRecord>> History(const HistoryQuery& query) = 0;

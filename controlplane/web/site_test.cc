@@ -29,7 +29,7 @@ std::string Both() { return absl::StrCat("{\"resources\": [", kUpstream, ",", kR
 class SiteTest : public ::testing::Test {
  protected:
   SiteTest() {
-    fleet_.Start();
+    EXPECT_TRUE(fleet_.Start().ok());
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;

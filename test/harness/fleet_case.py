@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import tempfile
 import unittest
 import urllib.request
@@ -66,6 +67,12 @@ class FleetCase(unittest.TestCase):
         return self.proxies[i]
 
     def kill_control_plane(self):
+        self.control_plane.stop()
+
+    def stop_control_plane(self):
+        """In order: what it has to write is written."""
+        self.control_plane.signal(signal.SIGTERM)
+        self.control_plane.wait()
         self.control_plane.stop()
 
     def start_control_plane(self):

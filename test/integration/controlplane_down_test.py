@@ -79,6 +79,18 @@ class ControlPlaneDownTest(FleetCase):
         self.assertEqual(self.status_of(self.ports[0], "/stay"), 200)
         self.assertEqual(self.counter('sluice_fleet_updates_total{kind="full"}'), 1, "to it alone")
 
+    def test_a_proxy_that_does_not_come_back_is_still_listed(self):
+        self.apply(self.base, "--wait")
+        self.stop_control_plane()
+        self.proxies[0].stop()
+        self.start_control_plane()
+        self.wait_for_states(["disconnected", "active"])
+        self.assertEqual(self.node("edge-0")["groups"], ["g0"])
+        self.assertEqual(self.node("edge-0")["active"]["number"], 1)
+        self.ctl("forget", "edge-0")
+        self.restart_control_plane()
+        self.wait_for_states(["active"])
+
     def restore(self, copy):
         """Puts the copy of the data directory in its place, with the control plane down."""
         self.kill_control_plane()

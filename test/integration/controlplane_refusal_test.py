@@ -74,6 +74,13 @@ class RefusalTest(FleetCase):
         self.assertEqual(self.counts(), (3, 3))
         self.assertEqual(self.proxy_counter(1, "sluice_config_rejected_total"), 1)
 
+    def test_another_control_plane_on_the_same_data_does_not_send_it_again(self):
+        self.stop_control_plane()
+        self.start_control_plane()
+        self.wait_for_states(["rejected", "rejected"])
+        self.assertIn('Route "frail": paths[0]: ', self.ctl("status", "--problems"))
+        self.assertEqual(self.counts()[0], 0)
+
     def test_waiting_for_it_names_who_rejected_it(self):
         output = self.apply(route("other", "/other"), "--wait", status=4)
         self.assertIn("active 0/2", output)

@@ -40,7 +40,7 @@ ControlPlane::ControlPlane(std::string data_dir, Fleet::Options options) {
   ledger_ = Require(store::Ledger::Open(*store_, clock_));
   loop_ = std::make_unique<loop::Loop>(clock_);
   fleet_ = std::make_unique<Fleet>(*ledger_, *loop_, options);
-  fleet_->Start();
+  EXPECT_TRUE(fleet_->Start().ok());
   config_stream_ = MakeConfigStreamService(*fleet_);
   fleet_service_ = MakeFleetService(*fleet_);
   grpc::ServerBuilder builder;

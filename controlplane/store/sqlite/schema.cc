@@ -9,6 +9,7 @@
 //                    change or the present content, so a blob is kept by `before` and `resource`
 //                    alone.
 //   endpoint, endpoint_change  the same for registered endpoints, which need no blobs
+//   proxy_note       what is remembered of proxies; beside all of the above
 #include "controlplane/store/sqlite/schema.h"
 
 #include <fcntl.h>
@@ -103,6 +104,11 @@ absl::Status CreateTables(Database& db) {
   return head.Run();
 }
 
+absl::Status AddProxyNotes(Database& db) {
+  return db.Execute(
+      "CREATE TABLE proxy_note (node TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID");
+}
+
 absl::Status Sync(const std::string& path, int flags) {
   const int fd = open(path.c_str(), flags | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, path);
@@ -127,7 +133,7 @@ absl::Status Copy(Database& db, const std::string& path, const std::string& copy
 }  // namespace
 
 const std::vector<Migration>& Migrations() {
-  static const auto* const migrations = new std::vector<Migration>{CreateTables};
+  static const auto* const migrations = new std::vector<Migration>{CreateTables, AddProxyNotes};
   return *migrations;
 }
 

@@ -150,6 +150,32 @@ absl::Status SqliteStore::RaiseEpoch(const Head& expected, uint64_t epoch) {
   return transaction.Commit();
 }
 
+absl::StatusOr<std::vector<ProxyNote>> SqliteStore::ProxyNotes() {
+  MutexLock lock(reader_mu_);
+  std::vector<ProxyNote> notes;
+  Query row(*reader_, "SELECT node, bytes FROM proxy_note ORDER BY node");
+  while (row.Next()) notes.push_back({row.Text(0), row.Text(1)});
+  RETURN_IF_ERROR(row.status());
+  return notes;
+}
+
+absl::Status SqliteStore::WriteProxyNotes(const std::vector<ProxyNote>& notes) {
+  MutexLock lock(writer_mu_);
+  Transaction transaction(*writer_, Transaction::Mode::kWrite);
+  RETURN_IF_ERROR(transaction.status());
+  for (const ProxyNote& note : notes) {
+    if (note.bytes.empty()) {
+      Query remove(*writer_, "DELETE FROM proxy_note WHERE node = ?", note.node);
+      RETURN_IF_ERROR(remove.Run());
+    } else {
+      Query write(*writer_, "INSERT OR REPLACE INTO proxy_note VALUES (?, ?)", note.node,
+                  Blob{note.bytes});
+      RETURN_IF_ERROR(write.Run());
+    }
+  }
+  return transaction.Commit();
+}
+
 absl::StatusOr<std::vector<CommitRecord>> SqliteStore::History(const HistoryQuery& query) {
   MutexLock lock(reader_mu_);
   return ReadHistory(*reader_, query);

@@ -37,6 +37,8 @@ class SqliteStore final : public Store {
   absl::StatusOr<Content> Load() override;
   [[nodiscard]] absl::Status Commit(const Head& expected, const NewCommit& commit) override;
   [[nodiscard]] absl::Status RaiseEpoch(const Head& expected, uint64_t epoch) override;
+  absl::StatusOr<std::vector<ProxyNote>> ProxyNotes() override;
+  [[nodiscard]] absl::Status WriteProxyNotes(const std::vector<ProxyNote>& notes) override;
   absl::StatusOr<std::vector<CommitRecord>> History(const HistoryQuery& query) override;
   absl::StatusOr<ChangeSet> Changes(uint64_t from, uint64_t to) override;
 

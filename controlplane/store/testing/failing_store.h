@@ -12,7 +12,7 @@ class FailingStore final : public Store {
  public:
   explicit FailingStore(Store& store) : store_(store) {}
 
-  // Commits fail with RESOURCE_EXHAUSTED. Any thread.
+  // Commits and notes fail with RESOURCE_EXHAUSTED. Any thread.
   void SetFull(bool is_full) { is_full_ = is_full; }
 
   absl::StatusOr<Content> Load() override { return store_.Load(); }
@@ -22,6 +22,11 @@ class FailingStore final : public Store {
   }
   absl::Status RaiseEpoch(const Head& expected, uint64_t epoch) override {
     return store_.RaiseEpoch(expected, epoch);
+  }
+  absl::StatusOr<std::vector<ProxyNote>> ProxyNotes() override { return store_.ProxyNotes(); }
+  absl::Status WriteProxyNotes(const std::vector<ProxyNote>& notes) override {
+    if (is_full_) return absl::ResourceExhaustedError("disk full");
+    return store_.WriteProxyNotes(notes);
   }
   absl::StatusOr<std::vector<CommitRecord>> History(const HistoryQuery& query) override {
     return store_.History(query);

@@ -292,6 +292,37 @@ TEST_P(StoreContract, EveryKeptGenerationIsWhatItWas) {
   }
 }
 
+std::map<std::string, std::string> NotesOf(Store& store) {
+  std::map<std::string, std::string> notes;
+  const auto stored = store.ProxyNotes();
+  for (const ProxyNote& note : *stored) notes[note.node] = note.bytes;
+  return notes;
+}
+
+TEST_P(StoreContract, NotesOfProxiesAreThereAfterReopening) {
+  Make();
+  EXPECT_THAT(NotesOf(store()), IsEmpty());
+  ASSERT_TRUE(store().WriteProxyNotes({{"b", std::string("\0\xff", 2)}, {"a", "1"}}).ok());
+  Reopen();
+  EXPECT_THAT(NotesOf(store()), ElementsAre(Pair("a", "1"), Pair("b", std::string("\0\xff", 2))));
+}
+
+TEST_P(StoreContract, ANoteIsReplacedByALaterOneAndRemovedByAnEmptyOne) {
+  Make();
+  ASSERT_TRUE(store().WriteProxyNotes({{"a", "1"}, {"b", "1"}, {"c", "1"}}).ok());
+  ASSERT_TRUE(store().WriteProxyNotes({{"a", "2"}, {"b", ""}, {"d", ""}}).ok());
+  EXPECT_THAT(NotesOf(store()), ElementsAre(Pair("a", "2"), Pair("c", "1")));
+}
+
+TEST_P(StoreContract, NotesAreOfNoGeneration) {
+  Make();
+  ASSERT_TRUE(CommitWriter(store()).Commit({{"a", "1"}}).ok());
+  const Head head = HeadOf(store());
+  ASSERT_TRUE(store().WriteProxyNotes({{"edge-1", "note"}}).ok());
+  EXPECT_EQ(HeadOf(store()), head);
+  EXPECT_THAT(Contents(store()), ElementsAre(Pair("Route/a", "1")));
+}
+
 TEST_P(StoreContract, HistoryIsReadWhileCommitsAreWritten) {
   Make();
   ASSERT_TRUE(CommitWriter(store()).Commit({{"a", "0"}}).ok());
