@@ -59,8 +59,8 @@ void Exchange::OnRequestHead(bool end) {
   if (listener_.rules == nullptr) return ReplyWithReason("draining");
   const ListenerRules& rules = *listener_.rules;
   max_body_bytes_ = rules.max_body_bytes;
-  const Client client = ApplyForwarded(request_, client_.peer_address().ip(), client_.is_secure(),
-                                       rules.trusted_proxies);
+  const Client client = ApplyForwarded(request_, client_.peer_address().ip(),
+                                       client_.secure() != nullptr, rules.trusted_proxies);
   client_ip_ = client.ip;
   scheme_ = client.scheme;
   is_peer_trusted_ = client.is_peer_trusted;

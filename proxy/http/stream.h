@@ -17,6 +17,10 @@
 #include "proxy/net/address.h"
 #include "proxy/net/buffer.h"
 
+namespace sluice::net {
+class SecureLayer;
+}  // namespace sluice::net
+
 namespace sluice::http {
 
 // Why a stream ended early. The same for all codecs: retry policy and logs depend on it.
@@ -65,7 +69,8 @@ class ServerStream {
   virtual const net::Address& peer_address() const = 0;
   virtual net::Address local_address() const = 0;
   virtual uint64_t connection_id() const = 0;
-  virtual bool is_secure() const = 0;
+  // What is known of the TLS that it came over; null if it came in the clear.
+  virtual const net::SecureLayer* secure() const = 0;
 
  protected:
   ~ServerStream() = default;

@@ -5,11 +5,15 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace sluice::net {
 namespace {
 
 // Pieces of one gathering write. A large queue has large slices, so more would gain nothing.
 constexpr int kGather = 16;
+// What is encrypted for one system call.
+constexpr size_t kSealAtOnce = 64 * 1024;
 
 }  // namespace
 
@@ -22,26 +26,98 @@ BlockRef& IoContext::Scratch() {
   return scratch_;
 }
 
-Connection::Connection(IoContext& io, Fd fd, event::Phase phase, Owner& owner, bool connecting)
-    : io_(io), owner_(owner), fd_(std::move(fd)), phase_(phase), connecting_(connecting) {}
+char* IoContext::Staging() {
+  if (!staging_) staging_ = pool.Take(BlockSize::k64K);
+  return staging_->data();
+}
+
+SecureLayer::Progress DriveHandshake(IoContext& io, int fd, SecureLayer& secure, bool& readable) {
+  SecureLayer::Progress progress = secure.Handshake({});
+  for (;;) {
+    Buffer& wire = secure.wire();
+    const bool must_send = progress != SecureLayer::Progress::kDone || secure.is_wire_urgent();
+    while (must_send && !wire.empty()) {
+      const absl::string_view front = wire.Front();
+      const ssize_t n = send(fd, front.data(), front.size(), MSG_NOSIGNAL);
+      if (n < 0 && errno == EINTR) continue;
+      // What does not fit now goes with the next step; an error will be found by reading.
+      if (n <= 0) break;
+      wire.Drain(static_cast<size_t>(n));
+    }
+    if (progress != SecureLayer::Progress::kNeedsInput) return progress;
+    if (!readable) return progress;
+    char* const staging = io.Staging();
+    const ssize_t n = recv(fd, staging, IoContext::kStagingBytes, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {
+      readable = false;
+      return progress;
+    }
+    if (n <= 0) return SecureLayer::Progress::kFailed;
+    progress = secure.Handshake(absl::string_view(staging, static_cast<size_t>(n)));
+  }
+}
+
+Connection::Connection(IoContext& io, Transport transport, event::Phase phase, Owner& owner,
+                       bool connecting)
+    : io_(io),
+      owner_(owner),
+      secure_(std::move(transport.secure)),
+      fd_(std::move(transport.fd)),
+      phase_(phase),
+      connecting_(connecting) {}
 
 Connection::~Connection() { Close(); }
 
-absl::Status Connection::Register() { return io_.loop.Add(fd_.get(), *this); }
+absl::Status Connection::Register() {
+  RETURN_IF_ERROR(io_.loop.Add(fd_.get(), *this));
+  if (secure_ == nullptr || connecting_) return absl::OkStatus();
+  // No event will tell of what the handshake has read already.
+  tells_readable_ = secure_->holds_input();
+  if (tells_readable_) io_.loop.Schedule(*this, event::Phase::kReady);
+  if (!is_flushed() && secure_->is_wire_urgent()) FlushSoon();
+  return absl::OkStatus();
+}
 
 ReadResult Connection::Read(char* out, size_t size) {
-  const ssize_t n = recv(fd_.get(), out, size, 0);
-  if (n > 0) {
-    // A short read proves that the socket is empty, unless the end follows the data.
-    if (static_cast<size_t>(n) < size && !peer_closed_) readable_ = false;
-    return {ReadStatus::kData, static_cast<size_t>(n)};
-  }
-  if (n == 0) return {ReadStatus::kEnd};
-  if (errno == EAGAIN || errno == EINTR) {
+  if (secure_ != nullptr) [[unlikely]]
+    return ReadSecure(out, size);
+  const ReadResult result = Receive(out, size);
+  // A short read proves that the socket is empty, unless the end follows the data.
+  if (result.status == ReadStatus::kData && result.bytes < size && !peer_closed_) {
+    readable_ = false;
+  } else if (result.status == ReadStatus::kWouldBlock) {
     readable_ = errno == EINTR;
-    return {ReadStatus::kWouldBlock};
   }
-  return {ReadStatus::kError};
+  return result;
+}
+
+ReadResult Connection::Receive(char* out, size_t size) {
+  const ssize_t n = recv(fd_.get(), out, size, 0);
+  if (n > 0) return {ReadStatus::kData, static_cast<size_t>(n)};
+  if (n == 0) return {ReadStatus::kEnd};
+  return {errno == EAGAIN || errno == EINTR ? ReadStatus::kWouldBlock : ReadStatus::kError};
+}
+
+ReadResult Connection::ReadSecure(char* out, size_t size) {
+  ReadResult result{ReadStatus::kWouldBlock};
+  if (secure_->holds_input()) result = secure_->Open({}, out, size);
+  while (result.status == ReadStatus::kWouldBlock && wire_readable_) {
+    char* const staging = io_.Staging();
+    const ReadResult received = Receive(staging, IoContext::kStagingBytes);
+    if (received.status == ReadStatus::kWouldBlock) {
+      wire_readable_ = errno == EINTR;
+      continue;
+    }
+    // An end that the peer did not announce in its own words may be an attacker's.
+    if (received.status != ReadStatus::kData) return {ReadStatus::kError};
+    if (received.bytes < IoContext::kStagingBytes && !peer_closed_) wire_readable_ = false;
+    result = secure_->Open(absl::string_view(staging, received.bytes), out, size);
+  }
+  readable_ = wire_readable_ || secure_->holds_input();
+  // An alert, or an answer to the peer's new keys.
+  if (!secure_->wire().empty()) FlushSoon();
+  return result;
 }
 
 void Connection::FlushSoon() {
@@ -49,11 +125,29 @@ void Connection::FlushSoon() {
   if (writable_ && !connecting_) io_.loop.Schedule(*this, phase_);
 }
 
-void Connection::ShutdownWrite() { shutdown(fd_.get(), SHUT_WR); }
+void Connection::TellWhenEmpty() {
+  tell_when_empty_ = true;
+  // What the handshake left unsent waits for company; there will be none.
+  if (out_.empty()) FlushSoon();
+}
+
+void Connection::ShutdownWrite() {
+  if (secure_ != nullptr && !write_failed_) {
+    secure_->SealEnd();
+    while (!secure_->wire().empty() && SendOnce(secure_->wire())) {
+    }
+  }
+  shutdown(fd_.get(), SHUT_WR);
+}
 
 void Connection::Close(bool abort) {
   if (!fd_.is_open()) return;
   Unschedule();
+  if (secure_ != nullptr && !connecting_ && !abort && !failed_ && !write_failed_ && is_flushed()) {
+    // Whoever reads until the end wants to know that it is the real one.
+    secure_->SealEnd();
+    SendOnce(secure_->wire());
+  }
   io_.loop.Remove(fd_.get());
   if (abort) {
     const linger reset{.l_onoff = 1, .l_linger = 0};
@@ -61,36 +155,74 @@ void Connection::Close(bool abort) {
   }
   fd_.Close();
   out_.Clear();
+  if (secure_ != nullptr) secure_->wire().Clear();
   readable_ = false;
+}
+
+bool Connection::OnConnecting(uint32_t events) {
+  if (!handshaking_) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return false;
+    const int error = ConnectError(fd_.get());
+    handshaking_ = secure_ != nullptr && error == 0;
+    if (!handshaking_) {
+      connecting_ = false;
+      if (error == 0 && !out_.empty()) FlushSoon();
+      owner_.OnConnected(error);
+      return fd_.is_open() && error == 0;
+    }
+  }
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) wire_readable_ = true;
+  return OnHandshake();
+}
+
+bool Connection::OnHandshake() {
+  const SecureLayer::Progress progress = DriveHandshake(io_, fd_.get(), *secure_, wire_readable_);
+  if (progress == SecureLayer::Progress::kNeedsInput) return false;
+  connecting_ = handshaking_ = false;
+  if (progress == SecureLayer::Progress::kFailed) {
+    owner_.OnConnected(EPROTO);
+    return false;
+  }
+  // Its last words go together with the first of the owner's.
+  if (!is_flushed()) FlushSoon();
+  owner_.OnConnected(0);
+  return fd_.is_open();
 }
 
 void Connection::OnEvents(uint32_t events) {
   if (connecting_) {
-    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    connecting_ = false;
-    const int error = ConnectError(fd_.get());
-    if (error == 0 && !out_.empty()) FlushSoon();
-    owner_.OnConnected(error);
-    if (!fd_.is_open() || error != 0) return;
+    if (!OnConnecting(events)) return;
+    // What the handshake left is to be read, whatever this event says.
+    if (secure_ != nullptr && (wire_readable_ || secure_->holds_input())) events |= EPOLLIN;
   }
   if (events & EPOLLOUT) {
+    const bool was_blocked = !writable_;
     writable_ = true;
-    if (!out_.empty()) FlushSoon();
+    if (was_blocked && !is_flushed()) FlushSoon();
   }
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) {
-    readable_ = true;
+    readable_ = wire_readable_ = true;
     if (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) peer_closed_ = true;
     if (events & (EPOLLERR | EPOLLHUP)) failed_ = true;
     owner_.OnReadable();
   }
 }
 
-void Connection::Flush() {
-  if (write_failed_) out_.Clear();
-  while (!out_.empty()) {
-    iovec pieces[kGather];
-    const int count = out_.Gather(pieces, kGather);
-    ssize_t n;
+void Connection::Run() {
+  if (tells_readable_) {
+    tells_readable_ = false;
+    readable_ = true;
+    owner_.OnReadable();
+    if (!fd_.is_open()) return;
+  }
+  Flush();
+}
+
+bool Connection::SendOnce(Buffer& bytes) {
+  iovec pieces[kGather];
+  const int count = bytes.Gather(pieces, kGather);
+  ssize_t n;
+  do {
     if (count == 1) {
       n = send(fd_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
     } else {
@@ -99,29 +231,56 @@ void Connection::Flush() {
       message.msg_iovlen = count;
       n = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
     }
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) {
-        writable_ = false;
-        break;
-      }
-      write_failed_ = true;
-      const int error = errno;
-      out_.Clear();
-      owner_.OnWriteError(error);
-      return;
-    }
-    bytes_sent_ += static_cast<uint64_t>(n);
-    size_t offered = 0;
-    for (int i = 0; i < count; ++i) offered += pieces[i].iov_len;
-    out_.Drain(static_cast<size_t>(n));
-    if (static_cast<size_t>(n) < offered) {
-      writable_ = false;
-      break;
-    }
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) {
+    writable_ = false;
+    write_failed_ = errno != EAGAIN;
+    return false;
   }
+  bytes_sent_ += static_cast<uint64_t>(n);
+  size_t offered = 0;
+  for (int i = 0; i < count; ++i) offered += pieces[i].iov_len;
+  bytes.Drain(static_cast<size_t>(n));
+  if (static_cast<size_t>(n) == offered) return true;
+  writable_ = false;
+  return false;
+}
+
+bool Connection::FailWrite(int error) {
+  write_failed_ = true;
+  out_.Clear();
+  if (secure_ != nullptr) secure_->wire().Clear();
+  owner_.OnWriteError(error);
+  return false;
+}
+
+bool Connection::SendPlain() {
+  while (!out_.empty()) {
+    if (SendOnce(out_)) continue;
+    return write_failed_ ? FailWrite(errno) : true;
+  }
+  return true;
+}
+
+bool Connection::SendSecure() {
+  Buffer& wire = secure_->wire();
+  while (!is_flushed()) {
+    if (wire.size() < kSealAtOnce / 2 && !secure_->Seal(out_, kSealAtOnce))
+      return FailWrite(EPROTO);
+    if (SendOnce(wire)) continue;
+    return write_failed_ ? FailWrite(errno) : true;
+  }
+  return true;
+}
+
+void Connection::Flush() {
+  if (write_failed_) {
+    out_.Clear();
+    if (secure_ != nullptr) secure_->wire().Clear();
+  }
+  if (!(secure_ == nullptr ? SendPlain() : SendSecure())) return;
   const bool has_room = was_above_ && out_.size() <= kLowWater;
-  const bool is_empty = tell_when_empty_ && out_.empty();
+  const bool is_empty = tell_when_empty_ && is_flushed();
   if (!has_room && !is_empty) return;
   was_above_ = false;
   tell_when_empty_ = false;

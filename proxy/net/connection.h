@@ -1,8 +1,9 @@
 // A non-blocking byte stream on a loop: reads on demand, queues writes and sends them once a turn.
 //
-// Knows nothing of protocols. Back-pressure: whoever writes watches is_above_high_water() and stops
-// its source until OnWriteRoom(); whoever does not want to read simply does not, the kernel's
-// window does the rest.
+// Knows nothing of protocols. With a SecureLayer everything below is of plain bytes, and the
+// connection is open once the handshake is done. Back-pressure: whoever writes watches
+// is_above_high_water() and stops its source until OnWriteRoom(); whoever does not want to read
+// simply does not, the kernel's window does the rest.
 //
 // Thread: the loop's. Ownership: the protocol's object owns it and is its Owner; callbacks come
 // from the loop only, never inside a call, so the owner may close it in any of them; it deletes it
@@ -14,6 +15,7 @@
 #include "absl/status/status.h"
 #include "proxy/event/loop.h"
 #include "proxy/net/buffer.h"
+#include "proxy/net/secure_layer.h"
 #include "proxy/net/socket.h"
 
 namespace sluice::net {
@@ -26,20 +28,22 @@ struct IoContext {
   // A 64 KiB block to read into when nothing is held back. Slices of what was read may be kept: the
   // next caller then gets another block.
   BlockRef& Scratch();
+  // Another one, for bytes that are used up before the caller returns: what came off the wire and
+  // is to be decrypted, what is gathered to be encrypted.
+  char* Staging();
+  static constexpr size_t kStagingBytes = 60 * 1024;
 
  private:
   BlockRef scratch_;
+  BlockRef staging_;
 
  public:
   IoContext(event::Loop& loop, BlockPool& pool) : loop(loop), pool(pool) {}
 };
 
-enum class ReadStatus { kData, kWouldBlock, kEnd, kError };
-
-struct ReadResult {
-  ReadStatus status;
-  size_t bytes = 0;
-};
+// One step of the handshake of `secure` over `fd`: sends what there is to send and reads while
+// `readable`. kNeedsInput: go on when the socket is readable, or writable, again.
+SecureLayer::Progress DriveHandshake(IoContext& io, int fd, SecureLayer& secure, bool& readable);
 
 class Connection final : private event::Handler, private event::Task {
  public:
@@ -52,7 +56,7 @@ class Connection final : private event::Handler, private event::Task {
     virtual void OnWriteRoom() = 0;
     // Nothing more can be sent. What was received may still be read.
     virtual void OnWriteError(int error) = 0;
-    // A connection that was being opened is open (0) or failed (errno).
+    // A connection that was being opened is open (0) or failed (errno; EPROTO: in the handshake).
     virtual void OnConnected(int error) = 0;
 
    protected:
@@ -62,8 +66,9 @@ class Connection final : private event::Handler, private event::Task {
   static constexpr size_t kHighWater = 256 * 1024;
   static constexpr size_t kLowWater = kHighWater / 2;
 
-  // `phase` says when its writes are flushed. `connecting`: `fd` comes from StartConnect().
-  Connection(IoContext& io, Fd fd, event::Phase phase, Owner& owner, bool connecting);
+  // `phase` says when its writes are flushed. `connecting`: the socket comes from StartConnect(),
+  // and its handshake, if there is to be one, has not begun; else that is done.
+  Connection(IoContext& io, Transport transport, event::Phase phase, Owner& owner, bool connecting);
   ~Connection();
 
   // Begins to receive events. RESOURCE_EXHAUSTED if the kernel refuses.
@@ -71,15 +76,19 @@ class Connection final : private event::Handler, private event::Task {
 
   // Reads up to `size` bytes. Once it says kWouldBlock, OnReadable() announces more.
   ReadResult Read(char* out, size_t size);
-  // False if the kernel has certainly nothing.
+  // False if there is certainly nothing.
   bool may_be_readable() const { return readable_; }
 
   // Bytes to send: append, then call FlushSoon().
   Buffer& out() { return out_; }
   void FlushSoon();
   bool is_above_high_water() const { return out_.size() >= kHighWater; }
+  // Nothing is left to be sent.
+  bool is_flushed() const {
+    return out_.empty() && (secure_ == nullptr || secure_->wire().empty());
+  }
   // OnWriteRoom() will tell when all is sent.
-  void TellWhenEmpty() { tell_when_empty_ = true; }
+  void TellWhenEmpty();
 
   // Sends the end of the stream; what is queued must be gone.
   void ShutdownWrite();
@@ -92,21 +101,39 @@ class Connection final : private event::Handler, private event::Task {
   bool has_failed() const { return failed_; }
   int fd() const { return fd_.get(); }
   uint64_t bytes_sent() const { return bytes_sent_; }
+  // Null on a plain connection.
+  const SecureLayer* secure() const { return secure_.get(); }
   IoContext& io() { return io_; }
 
  private:
   void OnEvents(uint32_t events) override;
-  void Run() override { Flush(); }
+  void Run() override;
   void Flush();
+  // Both send what they can: out_, or what the secure layer makes of it. False: an error was told.
+  bool SendPlain();
+  bool SendSecure();
+  // Sends the front of `bytes`. False once nothing more can be sent now.
+  bool SendOnce(Buffer& bytes);
+  bool FailWrite(int error);
+  ReadResult ReadSecure(char* out, size_t size);
+  // Off the wire.
+  ReadResult Receive(char* out, size_t size);
+  // Both return whether the connection is open now.
+  bool OnConnecting(uint32_t events);
+  bool OnHandshake();
 
   IoContext& io_;
   Owner& owner_;
   Buffer out_;
   uint64_t bytes_sent_ = 0;
+  const std::unique_ptr<SecureLayer> secure_;
   Fd fd_;
   const event::Phase phase_;
   bool connecting_;
-  bool readable_ = false;
+  bool handshaking_ = false;     // Of connecting.
+  bool readable_ = false;        // For the owner.
+  bool wire_readable_ = false;   // Under a secure layer: the socket.
+  bool tells_readable_ = false;  // The handshake left something to read.
   bool writable_ = true;
   bool peer_closed_ = false;  // EPOLLRDHUP: data may still precede the end.
   bool failed_ = false;

@@ -64,7 +64,7 @@ absl::string_view NameAt(const absl::string_view (&names)[n], size_t index) {
 static_assert(kFamiliesOf<WorkersMetric>.size() ==
               static_cast<size_t>(WorkersMetric::kLocalReplies) + 1);
 static_assert(kFamiliesOf<ListenerMetric>.size() ==
-              static_cast<size_t>(ListenerMetric::kSentBytes) + 1);
+              static_cast<size_t>(ListenerMetric::kTlsHandshakes) + 1);
 static_assert(kFamiliesOf<RouteMetric>.size() == static_cast<size_t>(RouteMetric::kSentBytes) + 1);
 static_assert(kFamiliesOf<UpstreamMetric>.size() ==
               static_cast<size_t>(UpstreamMetric::kReceivedBytes) + 1);
@@ -83,6 +83,9 @@ absl::string_view ConnectFailureName(size_t index) {
 }
 absl::string_view ConnectionRejectionName(size_t index) {
   return NameAt({"limit", "overload"}, index);
+}
+absl::string_view TlsHandshakeName(size_t index) {
+  return NameAt({"full", "resumed", "failed"}, index);
 }
 absl::string_view ResetStageName(size_t index) {
   return NameAt({"before_response", "after_response"}, index);

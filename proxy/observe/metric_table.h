@@ -35,6 +35,7 @@ inline CodeClass CodeClassOf(int status) {
 
 enum class ConnectFailure : uint8_t { kRefused, kTimeout, kOther };
 enum class ConnectionRejection : uint8_t { kLimit, kOverload };
+enum class TlsHandshake : uint8_t { kFull, kResumed, kFailed };
 enum class ResetStage : uint8_t { kBeforeResponse, kAfterResponse };
 enum class DnsResult : uint8_t { kOk, kFailed };
 
@@ -50,6 +51,7 @@ enum class ListenerMetric : uint8_t {
   kRequestDuration,
   kReceivedBytes,
   kSentBytes,
+  kTlsHandshakes,  // By TlsHandshake.
 };
 
 enum class RouteMetric : uint8_t {
@@ -129,6 +131,7 @@ std::span<const MetricFamily> ProcessFamilies();
 absl::string_view CodeClassName(size_t index);
 absl::string_view ConnectFailureName(size_t index);
 absl::string_view ConnectionRejectionName(size_t index);
+absl::string_view TlsHandshakeName(size_t index);
 absl::string_view ResetStageName(size_t index);
 absl::string_view DnsResultName(size_t index);
 absl::string_view VersionName(size_t index);
@@ -158,6 +161,10 @@ inline constexpr MetricFamily kListenerFamilies[] = {
      "From the first byte of a request to the last of its response."},
     {"sluice_received_bytes_total", kCounter, "Bytes read from clients."},
     {"sluice_sent_bytes_total", kCounter, "Bytes written to clients."},
+    {"sluice_tls_handshakes_total", kCounter,
+     "TLS handshakes that ended: in full, as the continuation of an earlier session, or not at "
+     "all.",
+     "result", 3, TlsHandshakeName},
 };
 
 inline constexpr MetricFamily kRouteFamilies[] = {

@@ -8,6 +8,7 @@
 
 #include "proxy/exchange/config.h"
 #include "proxy/http/h1/server_connection.h"
+#include "proxy/net/tls/server_context.h"
 #include "proxy/observe/metric_registry.h"
 #include "proxy/upstream/settings.h"
 
@@ -19,6 +20,8 @@ struct ListenerSpec {
   net::Address address;
   http::h1::ServerSettings http;
   uint32_t max_connections = UINT32_MAX;
+  std::shared_ptr<const net::tls::ServerContext> tls;  // Null: plain.
+  int64_t tls_handshake_timeout_ns = 10'000'000'000;
   std::shared_ptr<const exchange::ListenerRules> rules;
   std::shared_ptr<const exchange::AccessLog> access_log;  // Null: none.
   observe::MetricGroup<observe::ListenerMetric> metrics;

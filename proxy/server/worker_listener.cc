@@ -14,7 +14,10 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr int64_t kPauseNs = 100'000'000;
 
 using http::h1::ServerConnection;
+using net::tls::ServerHandshake;
+using observe::ConnectionRejection;
 using observe::ListenerMetric;
+using observe::TlsHandshake;
 
 }  // namespace
 
@@ -66,6 +69,7 @@ void WorkerListener::Drain() {
 
 size_t WorkerListener::CloseConnections() {
   size_t cut = 0;
+  handshakes_.clear();
   while (!connections_.empty()) {
     ServerConnection* connection = connections_.begin()->first;
     if (!connection->is_idle()) ++cut;
@@ -93,27 +97,56 @@ void WorkerListener::OnEvents(uint32_t) {
 
 void WorkerListener::Accept(net::Fd fd, const net::Address& peer) {
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnections);
-  if (connections_.size() >= spec_->max_connections) {
-    worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsRejected,
-                        observe::ConnectionRejection::kLimit);
-    return;
-  }
+  if (connection_count() >= spec_->max_connections)
+    return CountRejected(ConnectionRejection::kLimit);
+  if (spec_->tls == nullptr) return Serve(std::move(fd), peer);
+  ServerHandshake::Owner& owner = *this;
+  auto handshake = std::make_unique<ServerHandshake>(worker_.io, std::move(fd), peer, spec_->tls,
+                                                     spec_->tls_handshake_timeout_ns, owner);
+  if (!handshake->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
+  ServerHandshake* key = handshake.get();
+  handshakes_.emplace(key, std::move(handshake));
+}
+
+void WorkerListener::Serve(net::Transport transport, const net::Address& peer) {
   ServerConnection::Host& host = *this;
-  auto connection =
-      std::make_unique<ServerConnection>(worker_.io, std::move(fd), peer, ++next_connection_, host);
-  if (!connection->Start().ok()) {
-    worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsRejected,
-                        observe::ConnectionRejection::kOverload);
-    return;
-  }
+  auto connection = std::make_unique<ServerConnection>(worker_.io, std::move(transport), peer,
+                                                       ++next_connection_, host);
+  if (!connection->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsActive);
   ServerConnection* key = connection.get();
   connections_.emplace(key, std::move(connection));
+  // It came while its handshake was under way: as if it had been idle already.
+  if (is_draining_) key->Drain();
+}
+
+void WorkerListener::CountRejected(ConnectionRejection reason) {
+  worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsRejected, reason);
+}
+
+std::unique_ptr<ServerHandshake> WorkerListener::TakeHandshake(ServerHandshake& handshake) {
+  const auto it = handshakes_.find(&handshake);
+  std::unique_ptr<ServerHandshake> taken = std::move(it->second);
+  handshakes_.erase(it);
+  return taken;
+}
+
+void WorkerListener::OnHandshakeDone(ServerHandshake& handshake, net::Transport transport) {
+  const net::Address peer = handshake.peer();
+  worker_.io.loop.DeleteLater(TakeHandshake(handshake));
+  worker_.metrics.Add(
+      state_.metrics, ListenerMetric::kTlsHandshakes,
+      transport.secure->is_resumed() ? TlsHandshake::kResumed : TlsHandshake::kFull);
+  Serve(std::move(transport), peer);
+}
+
+void WorkerListener::OnHandshakeFailed(ServerHandshake& handshake, absl::string_view) {
+  worker_.io.loop.DeleteLater(TakeHandshake(handshake));
+  worker_.metrics.Add(state_.metrics, ListenerMetric::kTlsHandshakes, TlsHandshake::kFailed);
 }
 
 void WorkerListener::ShedForDescriptors() {
-  worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsRejected,
-                      observe::ConnectionRejection::kOverload);
+  CountRejected(ConnectionRejection::kOverload);
   // A queue that nobody empties would wake this loop for ever: take one off with the descriptor in
   // reserve, and look away for a moment.
   if (reserve_.is_open()) {

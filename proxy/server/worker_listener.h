@@ -10,13 +10,15 @@
 #include "absl/container/flat_hash_map.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/http/h1/server_connection.h"
+#include "proxy/net/tls/server_handshake.h"
 #include "proxy/runtime/snapshot.h"
 
 namespace sluice::server {
 
 class WorkerListener final : private event::Handler,
                              private http::h1::ServerConnection::Host,
-                             private http::StreamAcceptor {
+                             private http::StreamAcceptor,
+                             private net::tls::ServerHandshake::Owner {
  public:
   WorkerListener(exchange::Worker& worker, http::h1::RawHead& scratch_head, net::Fd fd,
                  std::shared_ptr<const runtime::ListenerSpec> spec);
@@ -35,12 +37,15 @@ class WorkerListener final : private event::Handler,
   void DropRules() { state_.rules = nullptr; }
   // Ends all connections now; returns how many were in the middle of an exchange.
   size_t CloseConnections();
-  bool is_empty() const { return connections_.empty(); }
-  size_t connection_count() const { return connections_.size(); }
+  bool is_empty() const { return connection_count() == 0; }
+  size_t connection_count() const { return connections_.size() + handshakes_.size(); }
 
  private:
   void OnEvents(uint32_t events) override;
   void Accept(net::Fd fd, const net::Address& peer);
+  // Gives a connection to its codec: by the protocol that TLS agreed on; HTTP/1.1 where none was.
+  void Serve(net::Transport transport, const net::Address& peer);
+  void CountRejected(observe::ConnectionRejection reason);
   // Out of descriptors: closes what waits, with the one kept for that, and stops for a while.
   void ShedForDescriptors();
   void ResumeAccepting();
@@ -51,6 +56,9 @@ class WorkerListener final : private event::Handler,
   http::h1::RawHead& scratch_head() override { return scratch_head_; }
   void OnClosed(http::h1::ServerConnection& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
+  void OnHandshakeDone(net::tls::ServerHandshake& handshake, net::Transport transport) override;
+  void OnHandshakeFailed(net::tls::ServerHandshake& handshake, absl::string_view reason) override;
+  std::unique_ptr<net::tls::ServerHandshake> TakeHandshake(net::tls::ServerHandshake& handshake);
 
   exchange::Worker& worker_;
   http::h1::RawHead& scratch_head_;
@@ -63,6 +71,8 @@ class WorkerListener final : private event::Handler,
   uint64_t next_connection_ = 0;
   absl::flat_hash_map<http::h1::ServerConnection*, std::unique_ptr<http::h1::ServerConnection>>
       connections_;
+  absl::flat_hash_map<net::tls::ServerHandshake*, std::unique_ptr<net::tls::ServerHandshake>>
+      handshakes_;
 };
 
 }  // namespace sluice::server

@@ -90,6 +90,9 @@ void ClientConnection::ResumeBody() {
 
 void ClientConnection::OnReadable() {
   if (state_ == State::kIdle) {
+    char byte;
+    // TLS has things to say that are none of the stream's.
+    if (connection_.Read(&byte, 1).status == net::ReadStatus::kWouldBlock) return;
     // The end, or bytes that nobody asked for, which the next request would take for its response.
     return Closed(ResetReason::kPeerClosed);
   }
@@ -250,7 +253,7 @@ void ClientConnection::EndResponse() {
 // the whole request went out. A request that is still under way would run into the next one.
 void ClientConnection::MaybeIdle() {
   events_ = nullptr;
-  if (!keep_alive_ || !request_done_ || !connection_.out().empty()) {
+  if (!keep_alive_ || !request_done_ || !connection_.is_flushed()) {
     return Closed(ResetReason::kNone);
   }
   state_ = State::kIdle;

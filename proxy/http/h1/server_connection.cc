@@ -26,9 +26,10 @@ constexpr LocalError kBadTrailers{400, "bad_trailers"};
 
 }  // namespace
 
-ServerConnection::ServerConnection(net::IoContext& io, net::Fd fd, const net::Address& peer,
-                                   uint64_t id, Host& host)
-    : connection_(io, std::move(fd), event::Phase::kFlushClient, *this, /*connecting=*/false),
+ServerConnection::ServerConnection(net::IoContext& io, net::Transport transport,
+                                   const net::Address& peer, uint64_t id, Host& host)
+    : connection_(io, std::move(transport), event::Phase::kFlushClient, *this,
+                  /*connecting=*/false),
       timer_(io.loop.timers(), &event::Timer::Call<ServerConnection, &ServerConnection::OnTimer>,
              this),
       host_(host),
@@ -316,7 +317,7 @@ void ServerConnection::OnInputEnd() {
     case State::kExchange:
       return FailRequest(ResetReason::kPeerClosed, nullptr);
     case State::kClosing:
-      if (connection_.out().empty()) Closed();
+      if (connection_.is_flushed()) Closed();
       return;
     default:
       // A client that half-closed may still be owed the end of its last response.
@@ -416,7 +417,7 @@ void ServerConnection::Reset(ResetReason) {
   exchange_ = nullptr;
   keep_alive_ = false;
   is_cut_ = response_begun_;
-  if (connection_.out().empty()) return Closed();
+  if (connection_.is_flushed()) return Closed();
   state_ = State::kClosing;
   timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().idle_timeout_ns);
   connection_.TellWhenEmpty();
@@ -450,7 +451,7 @@ void ServerConnection::BeginClosing() {
   pending_.Reset();
   pending_begin_ = pending_end_ = 0;
   timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().idle_timeout_ns);
-  if (!connection_.out().empty()) return connection_.TellWhenEmpty();
+  if (!connection_.is_flushed()) return connection_.TellWhenEmpty();
   FinishClosing();
 }
 

@@ -55,8 +55,8 @@ class ServerConnection final : private net::Connection::Owner,
     ~Host() = default;
   };
 
-  ServerConnection(net::IoContext& io, net::Fd fd, const net::Address& peer, uint64_t id,
-                   Host& host);
+  ServerConnection(net::IoContext& io, net::Transport transport, const net::Address& peer,
+                   uint64_t id, Host& host);
   ~ServerConnection();
 
   // Begins to read. An error means that it is of no use and OnClosed() will not come.
@@ -80,7 +80,7 @@ class ServerConnection final : private net::Connection::Owner,
   const net::Address& peer_address() const override { return peer_; }
   net::Address local_address() const override;
   uint64_t connection_id() const override { return id_; }
-  bool is_secure() const override { return false; }
+  const net::SecureLayer* secure() const override { return connection_.secure(); }
 
  private:
   enum class State : uint8_t { kIdle, kHead, kExchange, kDraining, kClosing, kClosed };

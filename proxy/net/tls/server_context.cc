@@ -1,0 +1,287 @@
+#include "proxy/net/tls/server_context.h"
+
+#include <openssl/bytestring.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <span>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
+#include "proxy/net/tls/ciphers.h"
+#include "proxy/net/tls/session.h"
+
+namespace sluice::net::tls {
+namespace {
+
+// For how long a session may be resumed, and a ticket with it.
+constexpr uint32_t kSessionSeconds = 12 * 60 * 60;
+
+int ContextIndex() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+std::string Sha256(absl::string_view text) {
+  uint8_t digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), digest);
+  return std::string(reinterpret_cast<const char*>(digest), sizeof(digest));
+}
+
+// Whether a list of 16-bit numbers in `extension`, with its length in front, holds `wanted`.
+bool ExtensionLists(const SSL_CLIENT_HELLO& hello, uint16_t extension, uint16_t wanted) {
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+  if (SSL_early_callback_ctx_extension_get(&hello, extension, &data, &size) != 1) return false;
+  CBS cbs;
+  CBS list;
+  CBS_init(&cbs, data, size);
+  if (CBS_get_u16_length_prefixed(&cbs, &list) != 1) return false;
+  for (uint16_t item; CBS_get_u16(&list, &item) == 1;) {
+    if (item == wanted) return true;
+  }
+  return false;
+}
+
+bool OffersTls13(const SSL_CLIENT_HELLO& hello) {
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+  if (SSL_early_callback_ctx_extension_get(&hello, TLSEXT_TYPE_supported_versions, &data, &size) !=
+      1) {
+    return false;
+  }
+  CBS cbs;
+  CBS list;
+  CBS_init(&cbs, data, size);
+  if (CBS_get_u8_length_prefixed(&cbs, &list) != 1) return false;
+  for (uint16_t item; CBS_get_u16(&list, &item) == 1;) {
+    if (item == TLS1_3_VERSION) return true;
+  }
+  return false;
+}
+
+bool OffersEcdsaCipher(const SSL_CLIENT_HELLO& hello) {
+  CBS list;
+  CBS_init(&list, hello.cipher_suites, hello.cipher_suites_len);
+  for (uint16_t id; CBS_get_u16(&list, &id) == 1;) {
+    const SSL_CIPHER* const cipher = SSL_get_cipher_by_value(id);
+    if (cipher != nullptr && SSL_CIPHER_get_auth_nid(cipher) == NID_auth_ecdsa) return true;
+  }
+  return false;
+}
+
+bool CanVerifyEcdsa(const SSL_CLIENT_HELLO& hello, const Certificate& certificate, bool is_tls13) {
+  if (!ExtensionLists(hello, TLSEXT_TYPE_signature_algorithms, certificate.signature_scheme())) {
+    return false;
+  }
+  if (is_tls13) return true;
+  return OffersEcdsaCipher(hello) &&
+         ExtensionLists(hello, TLSEXT_TYPE_supported_groups, certificate.group());
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const ServerContext>> ServerContext::Make(ServerSettings settings) {
+  if (settings.certificates.empty()) return absl::InvalidArgumentError("there is no certificate");
+  std::shared_ptr<ServerContext> context(new ServerContext(std::move(settings)));
+  RETURN_IF_ERROR(context->Build());
+  return std::shared_ptr<const ServerContext>(std::move(context));
+}
+
+absl::Status ServerContext::Build() {
+  for (const std::string& protocol : settings_.protocols) {
+    absl::StrAppend(&wire_protocols_, std::string(1, static_cast<char>(protocol.size())), protocol);
+  }
+  for (const auto& certificate : settings_.certificates) {
+    Identity identity{certificate, NewContext()};
+    if (identity.context == nullptr || !certificate->Use(identity.context.get())) {
+      ERR_clear_error();
+      return absl::InvalidArgumentError("a certificate cannot be served");
+    }
+    const int index = static_cast<int>(identities_.size());
+    const auto note = [&](Choice& choice) {
+      int& slot = certificate->is_ecdsa() ? choice.ecdsa : choice.rsa;
+      // Of several for a name the first stands.
+      if (slot < 0) slot = index;
+    };
+    for (const std::string& name : certificate->dns_names()) {
+      const bool is_wildcard = name.size() > 2 && name[0] == '*' && name[1] == '.';
+      note(is_wildcard ? wildcard_[name.substr(1)] : exact_[name]);
+    }
+    if (index == 0) note(fallback_);
+    identities_.push_back(std::move(identity));
+  }
+  // One of the other key type for the same name stands in for the first too.
+  const std::vector<std::string>& names = settings_.certificates.front()->dns_names();
+  if (!names.empty()) {
+    const Choice& same = ChoiceFor(names.front());
+    if (fallback_.ecdsa < 0) fallback_.ecdsa = same.ecdsa;
+    if (fallback_.rsa < 0) fallback_.rsa = same.rsa;
+  }
+  session_ids_.push_back(Sha256(absl::StrCat("server\n", settings_.name)));
+  for (const ClientAuth& auth : settings_.client_auth) {
+    session_ids_.push_back(Sha256(absl::StrCat(
+        "client_auth\n", settings_.name, "\n", auth.is_required ? "required\n" : "optional\n",
+        auth.trust->digest(), "\n", absl::StrJoin(auth.subject_alt_names, "\n"), "\n\n",
+        absl::StrJoin(auth.server_names, "\n"))));
+  }
+  return absl::OkStatus();
+}
+
+bssl::UniquePtr<SSL_CTX> ServerContext::NewContext() {
+  bssl::UniquePtr<SSL_CTX> context(SSL_CTX_new(TLS_with_buffers_method()));
+  SSL_CTX* const ctx = context.get();
+  if (ctx == nullptr || !UseSafeSettings(ctx, static_cast<uint16_t>(settings_.min_version),
+                                         static_cast<uint16_t>(settings_.max_version))) {
+    return nullptr;
+  }
+  SSL_CTX_set_ex_data(ctx, ContextIndex(), this);
+  SSL_CTX_set_select_certificate_cb(ctx, &ServerContext::OnClientHello);
+  SSL_CTX_set_alpn_select_cb(ctx, &ServerContext::OnProtocols, this);
+  // Nothing is kept for those who may not come back.
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_timeout(ctx, kSessionSeconds);
+  SSL_CTX_set_session_psk_dhe_timeout(ctx, kSessionSeconds);
+  if (settings_.tickets == nullptr) {
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+  } else {
+    SSL_CTX_set_ticket_aead_method(ctx, &kTicketMethod);
+    SSL_CTX_set_num_tickets(ctx, 1);
+  }
+  return context;
+}
+
+std::unique_ptr<SecureLayer> ServerContext::NewSession(IoContext& io) const {
+  bssl::UniquePtr<SSL> ssl(SSL_new(identities_.front().context.get()));
+  SSL_set_accept_state(ssl.get());
+  return std::make_unique<Session>(io, std::move(ssl));
+}
+
+const ServerContext& ServerContext::Of(const SSL* ssl) {
+  return *static_cast<const ServerContext*>(
+      SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ContextIndex()));
+}
+
+// --- Certificates --------------------------------------------------------------------------------
+
+const ServerContext::Choice& ServerContext::ChoiceFor(absl::string_view name) const {
+  if (const auto it = exact_.find(name); it != exact_.end()) return it->second;
+  // A wildcard covers one label (RFC 6125, 6.4.3).
+  if (const size_t dot = name.find('.'); dot != absl::string_view::npos) {
+    const auto it = wildcard_.find(name.substr(dot));
+    if (it != wildcard_.end()) return it->second;
+  }
+  return fallback_;
+}
+
+int ServerContext::ChooseIdentity(const SSL_CLIENT_HELLO& hello, absl::string_view name) const {
+  const Choice& choice = ChoiceFor(name);
+  if (choice.rsa < 0) return choice.ecdsa;
+  if (choice.ecdsa < 0) return choice.rsa;
+  const bool is_tls13 = settings_.max_version == Version::kTls13 && OffersTls13(hello);
+  return CanVerifyEcdsa(hello, *identities_[choice.ecdsa].certificate, is_tls13) ? choice.ecdsa
+                                                                                 : choice.rsa;
+}
+
+ssl_select_cert_result_t ServerContext::OnClientHello(const SSL_CLIENT_HELLO* hello) {
+  SSL* const ssl = hello->ssl;
+  const ServerContext& self = Of(ssl);
+  const char* const sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  const std::string name = absl::AsciiStrToLower(sni == nullptr ? "" : sni);
+  const int identity = self.ChooseIdentity(*hello, name);
+  if (identity != 0) SSL_set_SSL_CTX(ssl, self.identities_[identity].context.get());
+  const uint32_t scope = self.ScopeOfName(name);
+  Session::Of(ssl).set_client_auth_scope(scope);
+  const std::string& id = self.session_ids_[scope];
+  SSL_set_session_id_context(ssl, reinterpret_cast<const uint8_t*>(id.data()), id.size());
+  if (scope != 0) self.ApplyClientAuth(ssl, scope);
+  return ssl_select_cert_success;
+}
+
+int ServerContext::OnProtocols(SSL*, const uint8_t** out, uint8_t* out_size, const uint8_t* in,
+                               unsigned in_size, void* context) {
+  const auto& self = *static_cast<const ServerContext*>(context);
+  const std::vector<std::string>& ours = self.settings_.protocols;
+  for (const std::string& protocol : ours) {
+    const bool is_http1 = protocol == "http/1.1";
+    for (unsigned i = 0; i + 1 + in[i] <= in_size; i += 1 + in[i]) {
+      const absl::string_view theirs(reinterpret_cast<const char*>(in + i + 1), in[i]);
+      if (theirs != protocol && !(is_http1 && theirs == "http/1.0")) continue;
+      *out = in + i + 1;
+      *out_size = in[i];
+      return SSL_TLSEXT_ERR_OK;
+    }
+  }
+  // Somebody who speaks other protocols must not be taken for one who speaks ours (RFC 7301, 3.2).
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+// --- Clients' certificates -----------------------------------------------------------------------
+
+uint32_t ServerContext::ScopeOfName(absl::string_view name) const {
+  uint32_t fallback = 0;
+  uint32_t wildcard = 0;
+  for (size_t i = 0; i < settings_.client_auth.size(); ++i) {
+    const auto scope = static_cast<uint32_t>(i + 1);
+    const std::vector<std::string>& names = settings_.client_auth[i].server_names;
+    if (names.empty() && fallback == 0) fallback = scope;
+    for (const std::string& pattern : names) {
+      if (pattern == name) return scope;
+      if (wildcard == 0 && CoversDns(pattern, name)) wildcard = scope;
+    }
+  }
+  return wildcard != 0 ? wildcard : fallback;
+}
+
+uint32_t ServerContext::ScopeOf(absl::string_view host) const {
+  const size_t bracket = host.rfind(']');
+  const size_t colon = host.rfind(':');
+  if (colon != absl::string_view::npos && (bracket == absl::string_view::npos || colon > bracket)) {
+    host = host.substr(0, colon);
+  }
+  return ScopeOfName(absl::AsciiStrToLower(host));
+}
+
+void ServerContext::ApplyClientAuth(SSL* ssl, uint32_t scope) const {
+  const ClientAuth& auth = settings_.client_auth[scope - 1];
+  const int mode = SSL_VERIFY_PEER | (auth.is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+  SSL_set_custom_verify(ssl, mode, &ServerContext::OnVerify);
+  SSL_set0_client_CAs(ssl, auth.trust->SubjectNames().release());
+}
+
+ssl_verify_result_t ServerContext::OnVerify(SSL* ssl, uint8_t* out_alert) {
+  Session& session = Session::Of(ssl);
+  const ClientAuth& auth = Of(ssl).settings_.client_auth[session.client_auth_scope() - 1];
+  const Trust::Verdict verdict =
+      auth.trust->Verify(SSL_get0_peer_certificates(ssl), Trust::Purpose::kClient);
+  if (!verdict.ok) {
+    *out_alert = verdict.alert;
+    session.set_failure(verdict.failure);
+    return ssl_verify_invalid;
+  }
+  if (!auth.subject_alt_names.empty() && !IsOneOf(verdict.names, auth.subject_alt_names)) {
+    *out_alert = SSL_AD_ACCESS_DENIED;
+    session.set_failure("subject_alt_name_not_allowed");
+    return ssl_verify_invalid;
+  }
+  return ssl_verify_ok;
+}
+
+// --- Tickets -------------------------------------------------------------------------------------
+
+const SSL_TICKET_AEAD_METHOD ServerContext::kTicketMethod = {
+    [](SSL*) { return TicketKeys::kOverhead; },
+    [](SSL* ssl, uint8_t* out, size_t* out_size, size_t max, const uint8_t* in, size_t in_size) {
+      return Of(ssl).settings_.tickets->Seal(out, out_size, max, in, in_size) ? 1 : 0;
+    },
+    [](SSL* ssl, uint8_t* out, size_t* out_size, size_t max, const uint8_t* in, size_t in_size) {
+      return Of(ssl).settings_.tickets->Open(out, out_size, max, in, in_size)
+                 ? ssl_ticket_aead_success
+                 : ssl_ticket_aead_ignore_ticket;
+    },
+};
+
+}  // namespace sluice::net::tls
