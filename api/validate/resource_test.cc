@@ -279,6 +279,10 @@ TEST(RouteTest, Bounds) {
        {"groups: [" + Repeated(65, "l#") + "]", "groups: too many names, got 65; want 64 at most"},
        {"hosts: [" + Repeated(256, "h#") + "]", ""},
        {"hosts: [" + Repeated(257, "h#") + "]", "hosts: too many hosts, got 257; want 256 at most"},
+       {"hosts: [" + Repeated(64, "h#") + "]\npaths: [" + Repeated(64, "/p#") + "]", ""},
+       {"hosts: [" + Repeated(64, "h#") + "]\npaths: [" + Repeated(65, "/p#") + "]",
+        "paths: too many for 64 hosts, got 4160 pairs of host and path; want 4096 at most, or "
+        "several routes"},
        {"paths: [" + Repeated(257, "/p#") + "]",
         "paths: too many paths, got 257; want 256 at most"},
        {"methods: [" + Repeated(33, "M#") + "]",

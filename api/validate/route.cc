@@ -26,6 +26,9 @@ constexpr int kMaxNames = 64;
 constexpr int kMaxPluginSets = 16;
 constexpr int kMaxHosts = 256;
 constexpr int kMaxPaths = 256;
+// Each has a place in every table of the proxy, and in the index that finds routes which would
+// answer the same request.
+constexpr int kMaxPlaces = 4096;
 constexpr int kMaxMethods = 32;
 constexpr int kMaxPredicates = 32;
 constexpr int kMaxClientIps = 256;
@@ -41,6 +44,15 @@ void CheckCounts(const Route& route, const Field& field) {
   CheckCount(field.At("cookies"), static_cast<int>(route.cookies().size()), kMaxPredicates,
              "cookies");
   CheckCount(field.At("client_ips"), route.client_ips_size(), kMaxClientIps, "ranges");
+}
+
+void CheckPlaces(const Route& route, const Field& field) {
+  if (route.hosts_size() > kMaxHosts || route.paths_size() > kMaxPaths) return;  // Said already.
+  const int places = route.hosts_size() * route.paths_size();
+  if (places <= kMaxPlaces) return;
+  field.At("paths").Refuse(absl::StrCat("too many for ", route.hosts_size(), " hosts, got ", places,
+                                        " pairs of host and path"),
+                           absl::StrCat(kMaxPlaces, " at most, or several routes"));
 }
 
 void CheckTimeouts(const Route& route, const Field& field) {
@@ -131,6 +143,7 @@ void CheckRoute(const v1::Resource& resource, const Field& field) {
   CheckNames(route.listeners(), kMaxNames, field, "listeners");
   CheckNames(route.groups(), kMaxNames, field, "groups");
   CheckCounts(route, field);
+  CheckPlaces(route, field);
   std::vector<match::SpecProblem> flaws;
   const auto spec = match::Compile(RouteSpecOf(resource), &flaws);
   for (match::SpecProblem& flaw : flaws) {

@@ -65,6 +65,7 @@ class Exchange final : public plugins::Stream,
   const plugins::ConsumerTable& consumers() const override;
   void Reply(const plugins::LocalReply& reply) override;
   void Resume() override;
+  void SetTimer(int64_t delay_ns, TimerFn then, void* state) override;
   int64_t now_ns() const override { return worker_.io.loop.now_ns(); }
   uint64_t Random() override { return worker_.random.Next(); }
 
@@ -173,6 +174,12 @@ class Exchange final : public plugins::Stream,
 
   uint64_t max_body_bytes_ = UINT64_MAX;
   int64_t last_move_ns_ = 0;
+  // What a plugin waits for; null for nothing.
+  struct PluginTimer {
+    TimerFn then = nullptr;
+    void* state = nullptr;
+    int64_t at_ns = 0;
+  } plugin_timer_;
   const upstream::Pool* tried_[3] = {nullptr, nullptr, nullptr};
   Stage stage_ = Stage::kHead;
   Hook request_stop_ = Hook::kNone;
@@ -186,7 +193,6 @@ class Exchange final : public plugins::Stream,
   bool is_client_paused_ = false;
   bool is_upstream_paused_ = false;
   bool has_late_ = false;
-  bool is_local_ = false;  // The response is our own.
   bool is_in_hook_ = false;
   bool has_sent_status_ = false;
   std::optional<plugins::LocalReply> pending_reply_;

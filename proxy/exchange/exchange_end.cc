@@ -44,6 +44,8 @@ void Exchange::OnClientReset(ResetReason reason, const http::LocalError* error) 
 void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view proxy_error) {
   const plugins::LocalReply copy = reply;
   pending_reply_.reset();
+  plugin_timer_ = {};
+  if (stage_ == Stage::kResponding) return AbortResponse(copy.details);
   request_stop_ = response_stop_ = Hook::kNone;
   attempt_.reset();
   is_local_ = true;
@@ -85,9 +87,11 @@ void Exchange::SetReplyBody(const plugins::LocalReply& reply) {
 
 void Exchange::AbortResponse(absl::string_view details) {
   if (stage_ != Stage::kResponding) return ReplyWithReason("upstream_reset_before_response");
-  const observe::Reason& reason = *observe::FindReason(details);
-  summary_.details = reason.details;
-  summary_.flags.Add(reason.flags);
+  summary_.details = details;
+  // Details of plugins have no flags.
+  if (const observe::Reason* reason = observe::FindReason(details)) {
+    summary_.flags.Add(reason->flags);
+  }
   attempt_.reset();
   client_.Reset(ResetReason::kLocalReset);
   Record();
@@ -128,7 +132,10 @@ void Exchange::Record() {
 // --- Time ----------------------------------------------------------------------------------------
 
 void Exchange::ArmTimer() {
-  if (route_ == nullptr || stage_ == Stage::kDone) return;
+  if (stage_ == Stage::kDone) return;
+  // While a plugin waits for its time, standing still is what it wants.
+  if (plugin_timer_.then != nullptr) return timer_.SetAt(plugin_timer_.at_ns);
+  if (route_ == nullptr) return;
   int64_t deadline = INT64_MAX;
   if (route_->total_timeout_ns > 0) deadline = summary_.start_ns + route_->total_timeout_ns;
   const bool awaits_response = request_passed_ && stage_ == Stage::kUpstream;
@@ -144,6 +151,15 @@ void Exchange::ArmTimer() {
 
 void Exchange::OnTimer() {
   const int64_t now = worker_.io.loop.now_ns();
+  if (plugin_timer_.then != nullptr) {
+    if (now < plugin_timer_.at_ns) return ArmTimer();
+    const PluginTimer timer = std::exchange(plugin_timer_, {});
+    Touch();
+    timer.then(timer.state, *this);
+    return ArmTimer();
+  }
+  // Set for a global rule's plugin, and no more.
+  if (route_ == nullptr) return;
   if (route_->total_timeout_ns > 0 && now >= summary_.start_ns + route_->total_timeout_ns) {
     return stage_ == Stage::kResponding ? AbortResponse("total_timeout")
                                         : ReplyWithReason("total_timeout");

@@ -91,6 +91,7 @@ void Exchange::PassResponseBody() {
     is_in_hook_ = true;
     const Action action = chain_.RunResponseBody(response_held_, false, *this);
     is_in_hook_ = false;
+    if (pending_reply_) return ReplyLocal(*pending_reply_, {});
     if (action == Action::kStop) {
       response_stop_ = Hook::kResponseBody;
       return BlockUpstreamIfNeeded();
@@ -140,6 +141,7 @@ void Exchange::PassResponseEnd() {
     is_in_hook_ = true;
     const Action action = chain_.RunResponseBody(response_held_, true, *this);
     is_in_hook_ = false;
+    if (pending_reply_) return ReplyLocal(*pending_reply_, {});
     if (action == Action::kStop) {
       response_stop_ = Hook::kResponseBody;
       return;
@@ -151,6 +153,7 @@ void Exchange::PassResponseEnd() {
     const Action action =
         chain_.RunResponseTrailers(const_cast<http::HeaderMap&>(*response_trailers_), *this);
     is_in_hook_ = false;
+    if (pending_reply_) return ReplyLocal(*pending_reply_, {});
     if (action == Action::kStop) {
       response_stop_ = Hook::kResponseTrailers;
       return;
@@ -174,12 +177,17 @@ void Exchange::PassResponseEnd() {
 // --- Plugins -------------------------------------------------------------------------------------
 
 void Exchange::Reply(const plugins::LocalReply& reply) {
-  if (stage_ == Stage::kDone || stage_ == Stage::kResponding || pending_reply_ || is_local_) return;
+  if (stage_ == Stage::kDone || pending_reply_ || is_local_) return;
   if (is_in_hook_) {
     pending_reply_ = reply;
     return;
   }
   ReplyLocal(reply, {});
+}
+
+void Exchange::SetTimer(int64_t delay_ns, TimerFn then, void* state) {
+  plugin_timer_ = {then, state, worker_.io.loop.now_ns() + delay_ns};
+  ArmTimer();
 }
 
 void Exchange::Resume() {

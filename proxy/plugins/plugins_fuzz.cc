@@ -143,6 +143,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   harness.SetCaptures({{"id", "7"}, {"1", request.target}, {"2", std::string(rest.first)}});
   for (int i = 0; i < 2; ++i) {
     harness.Request(line.first, request.target, request.headers);
+    if (harness.timer_ns() > 0) harness.RunTimer();
     CheckOutcome(harness);
   }
   return 0;

@@ -1,12 +1,20 @@
 #include "proxy/plugins/registry.h"
 
 #include <algorithm>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/any.pb.h"
+#include "proxy/plugins/body_limit/plugin.h"
+#include "proxy/plugins/buffering/plugin.h"
+#include "proxy/plugins/compression/encoder.h"
+#include "proxy/plugins/compression/plugin.h"
 #include "proxy/plugins/consumer_restriction/plugin.h"
+#include "proxy/plugins/cors/plugin.h"
+#include "proxy/plugins/decompression/plugin.h"
+#include "proxy/plugins/fault_injection/plugin.h"
 #include "proxy/plugins/field_error.h"
 #include "proxy/plugins/headers/plugin.h"
 #include "proxy/plugins/ip_restriction/plugin.h"
@@ -17,7 +25,13 @@
 #include "proxy/plugins/request_id/plugin.h"
 #include "proxy/plugins/respond/plugin.h"
 #include "proxy/plugins/rewrite/plugin.h"
+#include "sluice/plugins/v1/body_limit.pb.h"
+#include "sluice/plugins/v1/buffering.pb.h"
+#include "sluice/plugins/v1/compression.pb.h"
 #include "sluice/plugins/v1/consumer_restriction.pb.h"
+#include "sluice/plugins/v1/cors.pb.h"
+#include "sluice/plugins/v1/decompression.pb.h"
+#include "sluice/plugins/v1/fault_injection.pb.h"
 #include "sluice/plugins/v1/headers.pb.h"
 #include "sluice/plugins/v1/ip_restriction.pb.h"
 #include "sluice/plugins/v1/key_auth.pb.h"
@@ -32,7 +46,15 @@ namespace sluice::plugins {
 // One line a plugin: its factory, or a lambda that adds what it needs besides its configuration
 // (and, where it wants to know, the resource that declares it).
 Registry::Registry(CounterTable& counters) {
+  Add(&MakeBodyLimit);
+  Add(&MakeBuffering);
+  Add([encoders = std::make_shared<EncoderStore>()](const v1::Compression& config) {
+    return MakeCompression(config, encoders);
+  });
   Add(&MakeConsumerRestriction);
+  Add(&MakeCors);
+  Add(&MakeDecompression);
+  Add(&MakeFaultInjection);
   Add(&MakeHeaders);
   Add(&MakeIpRestriction);
   Add(&MakeKeyAuth);

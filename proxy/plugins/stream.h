@@ -76,11 +76,21 @@ class Stream {
   absl::string_view upstream_host() const { return upstream_host_; }
   void SetUpstreamHost(absl::string_view host) { upstream_host_ = host; }
 
-  // Answers the request. Headers for the reply are those added to response().headers. Only from a
-  // request hook (return kStop after it) or while paused; later calls are ignored.
+  // Answers the request. Headers for the reply are those added to response().headers. From a hook
+  // (return kStop after it) or while paused. Once the response has begun it is cut instead, for
+  // nothing else can be said; and where the request has been answered already, this is ignored.
   virtual void Reply(const LocalReply& reply) = 0;
   // Continues after a hook that returned kStop without a reply. Not from inside a hook.
   virtual void Resume() = 0;
+
+  // Whether the response is a plugin's or the proxy's own: it has no body hooks.
+  bool is_local_reply() const { return is_local_; }
+
+  // Calls `then(state, stream)`, which may Reply() or Resume(), after `delay_ns`. For a hook that
+  // returns kStop. One at a time, a later call replaces an earlier one; none once the request has
+  // ended.
+  using TimerFn = void (*)(void* state, Stream& stream);
+  virtual void SetTimer(int64_t delay_ns, TimerFn then, void* state) = 0;
 
   // The loop's time: monotonic nanoseconds.
   virtual int64_t now_ns() const = 0;
@@ -106,6 +116,7 @@ class Stream {
   const Consumer* consumer_ = nullptr;
   net::IpAddress client_ip_;
   bool is_peer_trusted_ = false;
+  bool is_local_ = false;
 };
 
 inline void Stream::SetConsumer(const Consumer& consumer, const char* plugin) {

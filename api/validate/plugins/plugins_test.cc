@@ -70,6 +70,100 @@ TEST(ConsumerRestrictionTest, Bounds) {
                "deny.consumer_groups: too many names, got 1025; want 1024 at most"}});
 }
 
+TEST(BodyLimitTest, Bounds) {
+  ExpectRows("body_limit",
+             {{"{request: 0}", ""},
+              {"{request: 1TiB}", ""},
+              {"{}", "request: missing"},
+              {"{request: 1025GiB}", "request: out of range, got 1025GiB; want 0 to 1TiB"}});
+}
+
+TEST(BufferingTest, Bounds) {
+  ExpectRows("buffering",
+             {{"{request: 64MiB, response: 1}", ""},
+              {"{}", "plugins.buffering: holds nothing back; want request or response"},
+              {"{response: 65MiB}", "response: out of range, got 65MiB; want 0 to 64MiB"}});
+}
+
+TEST(CompressionTest, Bounds) {
+  ExpectRows(
+      "compression",
+      {{"{}", ""},
+       {"{algorithms: [gzip, zstd], types: ['text/*', application/json], min_bytes: 1GiB, "
+        "effort: 5}",
+        ""},
+       {"{types: ['*']}", ""},
+       {"{algorithms: [gzip, gzip]}",
+        "algorithms[1]: given twice; want each once, the preferred one first"},
+       {"{types: ['text/html; charset=utf-8']}",
+        "types[0]: no media type, got \"text/html; charset=utf-8\"; want TYPE/SUBTYPE without "
+        "parameters, TYPE/* or \"*\""},
+       {"{types: ['*/*']}",
+        "types[0]: no media type, got \"*/*\"; want TYPE/SUBTYPE without parameters, TYPE/* or "
+        "\"*\""},
+       {"{effort: 0}", "effort: out of range, got 0; want 1 to 5"},
+       {"{effort: 6}", "effort: out of range, got 6; want 1 to 5"},
+       {"{types: [" + Repeated(65, "a/b#") + "]}",
+        "types: too many types, got 65; want 64 at most"}});
+}
+
+TEST(CorsTest, Bounds) {
+  const std::string want =
+      "; want https://app.example.com, https://*.example.com, ~EXPRESSION, null or \"*\"";
+  ExpectRows(
+      "cors",
+      {{"{}", ""},
+       {"{allow_origins: ['https://a.example:8443', 'https://*.a.example', 'null', "
+        "'~https://.*', 'http://[::1]:80'], allow_credentials: true, max_age: 24h}",
+        ""},
+       {"{allow_origins: ['a.example']}", "allow_origins[0]: no origin, got \"a.example\"" + want},
+       {"{allow_origins: ['https://a.example/']}",
+        "allow_origins[0]: no origin, got \"https://a.example/\"" + want},
+       {"{allow_origins: ['https://A.example']}",
+        "allow_origins[0]: no origin, got \"https://A.example\"" + want},
+       {"{allow_origins: ['https://a*.example']}",
+        "allow_origins[0]: no origin, got \"https://a*.example\"" + want},
+       {"{allow_credentials: true}",
+        "allow_origins: every site could act as any user who is logged in; want those that may, by "
+        "name"},
+       {"{allow_origins: ['*'], expose_headers: ['*'], allow_credentials: true}",
+        "allow_origins: every site could act as any user who is logged in; want those that may, by "
+        "name | expose_headers: \"*\" means nothing to browsers with credentials; want those that "
+        "may, by name"},
+       {"{allow_headers: ['a b']}",
+        "allow_headers[0]: not a header name, got \"a b\"; want letters, digits and hyphens, such "
+        "as x-team"},
+       {"{allow_methods: ['G T']}", "allow_methods[0]: no method, got \"G T\"; want GET and such"},
+       {"{max_age: 1500ms}", "max_age: has a fraction of a second; want whole seconds"},
+       {"{max_age: 25h}", "max_age: out of range, got 25h; want 0s to 24h"},
+       {"{allow_origins: [" + Repeated(257, "'http://a#'") + "]}",
+        "allow_origins: too many origins, got 257; want 256 at most"}});
+}
+
+TEST(DecompressionTest, Bounds) {
+  ExpectRows("decompression",
+             {{"{}", ""},
+              {"{max_bytes: 1GiB, max_ratio: 10000}", ""},
+              {"{max_bytes: 1023}", "max_bytes: out of range, got 1023; want 1KiB to 1GiB"},
+              {"{max_ratio: 0}", "max_ratio: out of range, got 0; want 1 to 10000"}});
+}
+
+TEST(FaultInjectionTest, Bounds) {
+  ExpectRows(
+      "fault_injection",
+      {{"{abort: {status: 200}}", ""},
+       {"{delay: {duration: 60s, per_mille: 1}, headers: {x-a: '~b+'}}", ""},
+       {"{from_headers: true}", ""},
+       {"{}", "plugins.fault_injection: injects nothing; want delay, abort or from_headers"},
+       {"{delay: {}}", "delay.duration: missing"},
+       {"{abort: {per_mille: 1001}}",
+        "abort.per_mille: out of range, got 1001; want 0 to 1000 | abort.status: missing"},
+       {"{abort: {status: 199}}", "abort.status: out of range, got 199; want 200 to 599"},
+       {"{delay: {duration: 61s}}", "delay.duration: out of range, got 1m1s; want 1ms to 1m"},
+       {"{abort: {status: 500, body: " + std::string(65537, 'x') + "}}",
+        "abort.body: too long, got 65537 bytes; want 65536 bytes at most"}});
+}
+
 TEST(HeadersTest, Bounds) {
   const std::string nothing =
       "plugins.headers: changes nothing; want set, add or remove in request or response";

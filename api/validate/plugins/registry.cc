@@ -3,7 +3,13 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_map.h"
+#include "api/validate/plugins/body_limit.h"
+#include "api/validate/plugins/buffering.h"
+#include "api/validate/plugins/compression.h"
 #include "api/validate/plugins/consumer_restriction.h"
+#include "api/validate/plugins/cors.h"
+#include "api/validate/plugins/decompression.h"
+#include "api/validate/plugins/fault_injection.h"
 #include "api/validate/plugins/headers.h"
 #include "api/validate/plugins/ip_restriction.h"
 #include "api/validate/plugins/key_auth.h"
@@ -15,8 +21,14 @@
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "sluice/plugins/v1/body_limit.pb.h"
+#include "sluice/plugins/v1/buffering.pb.h"
+#include "sluice/plugins/v1/compression.pb.h"
 #include "sluice/plugins/v1/consumer_restriction.pb.h"
+#include "sluice/plugins/v1/cors.pb.h"
+#include "sluice/plugins/v1/decompression.pb.h"
 #include "sluice/plugins/v1/disabled.pb.h"
+#include "sluice/plugins/v1/fault_injection.pb.h"
 #include "sluice/plugins/v1/headers.pb.h"
 #include "sluice/plugins/v1/ip_restriction.pb.h"
 #include "sluice/plugins/v1/key_auth.pb.h"
@@ -43,8 +55,15 @@ Plugin Entry() {
 // One line a plugin.
 std::vector<Plugin> MakePlugins() {
   using namespace plugins::v1;
+  // clang-format off
   std::vector<Plugin> plugins = {
+      Entry<BodyLimit>(),
+      Entry<Buffering>(),
+      Entry<Compression>(),
       Entry<ConsumerRestriction>(),
+      Entry<Cors>(),
+      Entry<Decompression>(),
+      Entry<FaultInjection>(),
       Entry<Headers>(),
       Entry<IpRestriction>(),
       Entry<KeyAuth>(),
@@ -54,6 +73,7 @@ std::vector<Plugin> MakePlugins() {
       Entry<Respond>(),
       Entry<Rewrite>(),
   };
+  // clang-format on
   std::sort(plugins.begin(), plugins.end(),
             [](const Plugin& a, const Plugin& b) { return a.name < b.name; });
   return plugins;

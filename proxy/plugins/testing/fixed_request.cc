@@ -44,6 +44,7 @@ class UsualStream final : public Stream {
   void Reply(const LocalReply& reply) override { response_.status = reply.status; }
   void Resume() override {}
   int64_t now_ns() const override { return now_ns_; }
+  void SetTimer(int64_t delay_ns, TimerFn then, void* state) override {}
   uint64_t Random() override { return random_ = random_ * 6364136223846793005 + 1; }
 
  private:

@@ -81,6 +81,13 @@ class PluginHarness::TestStream final : public Stream {
   void Reply(const LocalReply& reply) override { harness_.Reply(reply); }
   void Resume() override { harness_.Run(); }
 
+  void SetTimer(int64_t delay_ns, TimerFn then, void* state) override {
+    harness_.timer_ns_ = delay_ns;
+    harness_.timer_ = then;
+    harness_.timer_state_ = state;
+  }
+  void SetLocal() { is_local_ = true; }
+
   int64_t now_ns() const override { return harness_.clock_.MonotonicNanos(); }
   uint64_t Random() override {
     // As splitmix64 does it: well spread, and the same in every run.
@@ -169,6 +176,13 @@ void PluginHarness::Begin(absl::string_view method, absl::string_view target,
   was_forwarded_ = is_held_ = false;
   held_.Clear();
   next_piece_ = 0;
+  timer_ns_ = 0;
+}
+
+void PluginHarness::RunTimer() {
+  clock_.Advance(absl::Nanoseconds(timer_ns_));
+  timer_ns_ = 0;
+  timer_(timer_state_, *stream_);
 }
 
 void PluginHarness::Request(absl::string_view method, absl::string_view target,
@@ -200,12 +214,21 @@ const LocalReply& PluginHarness::reply() const {
 Stream& PluginHarness::stream() { return *stream_; }
 
 void PluginHarness::Reply(const LocalReply& reply) {
-  if (!reply_ && stage_ < Stage::kUpstream) reply_ = reply;
+  if (reply_ || stage_ >= Stage::kUpstream) return;
+  reply_ = reply;
+  // From a timer, not from a hook: nobody else goes on with it.
+  if (!is_walking_) {
+    DecideLate();
+    stage_ = Stage::kUpstream;
+    Run();
+  }
 }
 
 void PluginHarness::Run() {
+  is_walking_ = true;
   while (RunStage()) {
   }
+  is_walking_ = false;
 }
 
 bool PluginHarness::RunStage() {
@@ -287,6 +310,7 @@ void PluginHarness::RunUpstream() {
   is_held_ = false;
   next_piece_ = 0;
   if (reply_) {
+    stream_->SetLocal();
     head.status = reply_->status;
     response_pieces_ = {std::string(reply_->body)};
     if (!reply_->body.empty()) head.headers.Set("content-type", reply_->content_type);
@@ -295,6 +319,7 @@ void PluginHarness::RunUpstream() {
   was_forwarded_ = true;
   head.status = upstream_status_;
   AddAll(upstream_headers_, head.headers);
+  head.body = TakeBodySize(head.headers, !upstream_body_.empty());
   response_pieces_ = upstream_body_;
 }
 

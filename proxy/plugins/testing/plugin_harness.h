@@ -100,6 +100,9 @@ class PluginHarness {
                std::vector<std::string> body_pieces = {});
   // The same in two steps, for plugins that answer later: Resume() and Reply() of stream() go on.
   bool is_paused() const { return stage_ != Stage::kNone && stage_ != Stage::kDone; }
+  // What a plugin waits for; 0 for nothing. RunTimer() lets that time pass.
+  int64_t timer_ns() const { return timer_ns_; }
+  void RunTimer();
 
   // Of the last request.
 
@@ -191,6 +194,10 @@ class PluginHarness {
   std::string request_body_;
   std::string response_body_;
   bool was_forwarded_ = false;
+  bool is_walking_ = false;
+  int64_t timer_ns_ = 0;
+  Stream::TimerFn timer_ = nullptr;
+  void* timer_state_ = nullptr;
   Stage stage_ = Stage::kNone;
 };
 
