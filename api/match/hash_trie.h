@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <new>
 #include <utility>
@@ -20,6 +19,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/numeric/bits.h"
 #include "api/match/ref.h"
+#include "base/line_pool.h"
 
 namespace sluice::match {
 
@@ -151,13 +151,12 @@ class HashTrie {
     Branch* branch = AsBranch(slot);
     if (!branch->refs.Drop()) return;
     for (size_t i = 0; i < Size(slot); ++i) Drop(branch->slots()[i]);
-    std::free(branch);
+    LinePool::Free(branch);
   }
 
   static Branch* NewBranch(size_t size) {
-    void* memory = std::malloc(sizeof(Branch) + size * sizeof(Slot));
-    if (memory == nullptr) std::abort();
-    return new (memory) Branch{{}, kNoPriority, 0};
+    return new (LinePool::Allocate(sizeof(Branch) + size * sizeof(Slot)))
+        Branch{{}, kNoPriority, 0};
   }
 
   template <typename IsIt>
@@ -184,7 +183,7 @@ class HashTrie {
   static void Leave(Slot old) {
     Branch* branch = AsBranch(old);
     if (branch->refs.IsOnly()) {
-      std::free(branch);
+      LinePool::Free(branch);
       return;
     }
     for (size_t i = 0; i < Size(old); ++i) Retain(branch->slots()[i]);
@@ -339,7 +338,7 @@ class HashTrie {
     const size_t size = Size(*slot);
     if (size == 1 && KindOf(branch->slots()[0]) == kItem) {
       *slot = branch->slots()[0];
-      std::free(branch);
+      LinePool::Free(branch);
       return;
     }
     const int32_t bound = branch->max_priority;

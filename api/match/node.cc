@@ -1,12 +1,12 @@
 #include "api/match/node.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 #include "api/match/hash.h"
+#include "base/line_pool.h"
 
 namespace sluice::match {
 namespace {
@@ -45,9 +45,7 @@ bool GoesBefore(const Entry& a, const Entry& b) {
 Ref<Node> Node::Make(uint32_t hash, NodeParts parts) {
   const size_t size = sizeof(Node) + (parts.ends.size() + parts.rests.size()) * sizeof(Entry) +
                       parts.regexes.size() * sizeof(RegexEntry) + parts.label.size();
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  Node* node = new (memory) Node();
+  Node* node = new (LinePool::Allocate(size)) Node();
   node->hash = hash;
   node->label_size = static_cast<uint16_t>(parts.label.size());
   node->has_variable = parts.label.find(kVariableMark) != absl::string_view::npos;
@@ -67,7 +65,7 @@ Ref<Node> Node::Make(uint32_t hash, NodeParts parts) {
 
 void Node::Destroy(Node* node) {
   node->~Node();
-  std::free(node);
+  LinePool::Free(node);
 }
 
 NodeParts Node::Parts() const { return {label(), ends(), rests(), regexes(), children, variable}; }

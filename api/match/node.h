@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "api/match/compiled_spec.h"
+#include "api/match/gram_set.h"
 #include "api/match/hash_trie.h"
 #include "api/match/method.h"
 #include "api/match/ref.h"
@@ -42,6 +43,7 @@ struct RegexEntry {
   uint64_t tail = 0;
   uint64_t head_mask = 0;
   uint64_t tail_mask = 0;
+  GramSet grams = {};  // That every text that matches has.
 };
 
 // Rank between entries with the same host and the same kind of path: priority, then number of

@@ -50,7 +50,7 @@ bool IsLiteral(char c) {
          c == '_' || c == '/' || c == '~' || c == '%';
 }
 
-// True if the pattern has nothing that the scan of RequiredSuffix() does not understand: flags
+// True if the pattern has nothing that the scan of RequiredText() does not understand: flags
 // (they could turn on folding), quoting, named classes.
 bool IsSimple(absl::string_view pattern) {
   if (absl::StrContains(pattern, "\\Q") || absl::StrContains(pattern, "[:")) return false;
@@ -71,16 +71,33 @@ size_t ClassEnd(absl::string_view pattern, size_t at) {
   return at + 1;
 }
 
-// The plain characters at the end of the pattern, if it is certain that they stand for themselves
-// and in every alternative.
-std::string RequiredSuffix(absl::string_view pattern) {
-  if (!IsSimple(pattern)) return "";
+// Behind the "}" of a repetition "{2}" or "{2,5}" that begins at `at`; `at + 1` if it is none.
+size_t RepetitionEnd(absl::string_view pattern, size_t at) {
+  const size_t end = pattern.find_first_not_of("0123456789,", at + 1);
+  return end != absl::string_view::npos && pattern[end] == '}' ? end + 1 : at + 1;
+}
+
+struct PlainText {
+  std::vector<std::string> runs;
+  std::string suffix;
+};
+
+// Runs of plain characters of which it is certain that they stand for themselves and in every
+// alternative; and the one at the end of the pattern.
+PlainText RequiredText(absl::string_view pattern) {
+  if (!IsSimple(pattern)) return {};
+  PlainText text;
   size_t begin = 0;        // Of the plain characters that end where the scan is.
   bool is_escape = false;  // They may belong to an escape ("\x41"): none reaches past a "/".
   int depth = 0;
+  const auto end_run = [&](size_t end) {
+    if (depth == 0 && !is_escape && begin < end && end <= pattern.size()) {
+      text.runs.emplace_back(pattern.substr(begin, end - begin));
+    }
+  };
   for (size_t i = 0; i < pattern.size();) {
     const char c = pattern[i];
-    if (c == '|' && depth == 0) return "";
+    if (c == '|' && depth == 0) return {};
     if (IsLiteral(c)) {
       if (is_escape && c == '/') {
         begin = i;
@@ -89,12 +106,20 @@ std::string RequiredSuffix(absl::string_view pattern) {
       ++i;
       continue;
     }
+    // What is repeated may be absent.
+    const bool is_repeated = c == '?' || c == '*' || c == '{';
+    end_run(is_repeated && i > 0 ? i - 1 : i);
     depth += c == '(' ? 1 : c == ')' ? -1 : 0;
     is_escape = c == '\\';
-    i = is_escape ? i + 2 : c == '[' ? ClassEnd(pattern, i) : i + 1;
+    i = is_escape  ? i + 2
+        : c == '[' ? ClassEnd(pattern, i)
+        : c == '{' ? RepetitionEnd(pattern, i)
+                   : i + 1;
     begin = i;
   }
-  return is_escape || begin > pattern.size() ? "" : std::string(pattern.substr(begin));
+  end_run(pattern.size());
+  if (!is_escape && begin <= pattern.size()) text.suffix = std::string(pattern.substr(begin));
+  return text;
 }
 
 }  // namespace
@@ -122,7 +147,9 @@ absl::StatusOr<std::unique_ptr<const Regex>> Regex::Compile(absl::string_view pa
   if (!expression->ok()) return absl::InvalidArgumentError(expression->error());
   std::unique_ptr<Regex> regex(new Regex(std::move(expression)));
   regex->prefix_ = RequiredPrefix(*regex->expression_);
-  regex->suffix_ = RequiredSuffix(pattern);
+  PlainText text = RequiredText(pattern);
+  regex->suffix_ = std::move(text.suffix);
+  regex->literals_ = std::move(text.runs);
   return regex;
 }
 

@@ -42,6 +42,8 @@ class Regex {
   // shorter than what could be known.
   const std::string& prefix() const { return prefix_; }
   const std::string& suffix() const { return suffix_; }
+  // Every text that matches holds each of these somewhere.
+  const std::vector<std::string>& literals() const { return literals_; }
 
  private:
   explicit Regex(std::unique_ptr<re2::RE2> expression);
@@ -50,6 +52,7 @@ class Regex {
   std::vector<std::string> group_names_;
   std::string prefix_;
   std::string suffix_;
+  std::vector<std::string> literals_;
 };
 
 }  // namespace sluice::match

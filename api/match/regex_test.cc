@@ -78,6 +78,17 @@ TEST(RegexTest, WhatEveryMatchEndsWithIsKnown) {
   EXPECT_EQ(Compiled("/x\\pLb/c")->suffix(), "/c");
 }
 
+TEST(Regex, LiteralsAreTheTextThatEveryMatchHolds) {
+  EXPECT_THAT(Compiled("/v[0-9]+/orders-7/.*")->literals(), ElementsAre("/v", "/orders-7/"));
+  EXPECT_THAT(Compiled("/ab?c/x*y")->literals(), ElementsAre("/a", "c/", "y"));
+  EXPECT_THAT(Compiled("/ab{0,1000}c")->literals(), ElementsAre("/a", "c"));
+  EXPECT_THAT(Compiled("/a(b|/c)d")->literals(), ElementsAre("/a", "d"));
+  EXPECT_THAT(Compiled("/a(bc)?d")->literals(), ElementsAre("/a", "d"));
+  EXPECT_THAT(Compiled("\\x41bc/d")->literals(), ElementsAre("/d"));
+  EXPECT_THAT(Compiled("/a|/b")->literals(), ElementsAre());
+  EXPECT_THAT(Compiled("(?i)/abc")->literals(), ElementsAre());
+}
+
 TEST(RegexTest, NoEndIsClaimedThatIsNotCertain) {
   for (const char* pattern :
        {"/a/(b|c)", "/a|/b", "/(a|b)|/b", "/x\\d", "/x\\x41b", "/(?i)x", "/(?si)x", "/ab?",

@@ -80,6 +80,7 @@ Change ChangeFor(bool is_insertion, const Table::Route& route, size_t path_index
     const Word tail = TailOf(path.regex->suffix());
     change.regex = {change.regex.entry, path.regex.get(), head.bits,
                     tail.bits,          head.mask,        tail.mask};
+    for (const std::string& literal : path.regex->literals()) change.regex.grams.Add(literal);
     return change;
   }
   PatternReader reader(path.text);

@@ -24,20 +24,23 @@ struct Pinned {
   uint32_t pin_slot = 0;
 };
 
-struct CompiledRoute : Pinned {
-  std::string name;
-  std::string upstream;
+// What every request reads comes first and fits into two lines of the cache: with 100 000 routes
+// each line that a request touches is a miss.
+struct alignas(64) CompiledRoute : Pinned {
   // Where workers keep its cluster; kNoCluster where plugins answer.
   uint32_t cluster_slot = kNoCluster;
+  observe::MetricGroup<observe::RouteMetric> metrics;
   // Trace, access and authenticate; authorize and after. Never null.
   std::shared_ptr<const plugins::Chain> early;
   std::shared_ptr<const plugins::Chain> late;
-  std::vector<std::string> plugin_order;
   // 0 is off.
   int64_t timeout_ns = 15'000'000'000;
   int64_t idle_timeout_ns = 300'000'000'000;
   int64_t total_timeout_ns = 0;
-  observe::MetricGroup<observe::RouteMetric> metrics;
+  std::string name;
+  std::string upstream;
+
+  std::vector<std::string> plugin_order;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
   std::shared_ptr<const void> cluster_lease;  // Keeps cluster_slot.
   // What MatchResult points into.

@@ -152,6 +152,7 @@ bool Exchange::MatchRoute() {
   if (!listener_.rules->routes.Match(ViewOf(request_, client_ip_), &match_)) return false;
   route_ = reinterpret_cast<const CompiledRoute*>(match_.payload);
   worker_.pins.Pin(route_->pin_slot);
+  worker_.metrics.PrefetchPlace(route_->metrics);
   route_name_ = route_->name;
   upstream_name_ = route_->upstream;
   return true;

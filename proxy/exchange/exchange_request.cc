@@ -260,6 +260,8 @@ void Exchange::SendRequestHead() {
     request_.authority = attempt_->endpoint().name;
   }
   request_head_sent_ = true;
+  // They are wanted when the response is there.
+  worker_.metrics.PrefetchCells(route_->metrics);
   attempt_->MarkStarted();
   const bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
   request_end_sent_ = end;

@@ -17,9 +17,10 @@ inline constexpr std::array<int64_t, 19> kDurationBoundsNs = {
     5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
 inline constexpr size_t kDurationBuckets = kDurationBoundsNs.size() + 1;
 
-// A histogram's cells: its buckets, then the sum in nanoseconds.
-inline constexpr size_t kHistogramCells = kDurationBuckets + 1;
-inline constexpr size_t kHistogramSum = kDurationBuckets;
+// A histogram's cells: the sum in nanoseconds, then its buckets.
+inline constexpr size_t kHistogramCells = 1 + kDurationBuckets;
+inline constexpr size_t kHistogramSum = 0;
+inline constexpr size_t kHistogramBuckets = 1;
 
 namespace internal {
 

@@ -64,7 +64,7 @@ void AppendHistogram(const MetricFamily& family, const std::string& labels, cons
                      std::string* out) {
   uint64_t count = 0;
   for (size_t bucket = 0; bucket < kDurationBuckets; ++bucket) {
-    count += cells[bucket];
+    count += cells[kHistogramBuckets + bucket];
     std::string with_bound = labels;
     AppendLabel("le",
                 bucket < kDurationBoundsNs.size()

@@ -5,13 +5,15 @@
 
 #include <algorithm>
 
+#include "base/line_pool.h"
+
 namespace sluice::observe {
 
 WorkerMetrics::~WorkerMetrics() {
   for (std::atomic<Page*>& slot : pages_) {
     Page* page = slot.load(std::memory_order_relaxed);
     if (page == nullptr) continue;
-    for (std::atomic<Cell*>& cells : *page) delete[] cells.load(std::memory_order_relaxed);
+    for (std::atomic<Cell*>& cells : *page) LinePool::Free(cells.load(std::memory_order_relaxed));
     delete page;
   }
 }
@@ -28,7 +30,8 @@ WorkerMetrics::Cell* WorkerMetrics::Allocate(uint32_t index, size_t cells) {
       cells = std::max(cells, InfoOf(static_cast<Scope>(i)).cells);
     }
   }
-  Cell* block = new Cell[cells]{};
+  // Groups begin at a line of the cache: what a request counts then lies in as few as can be.
+  Cell* block = new (LinePool::Allocate(cells * sizeof(Cell))) Cell[cells]{};
   (*page)[index % kPageSize].store(block, std::memory_order_release);
   return block;
 }
@@ -41,7 +44,7 @@ const WorkerMetrics::Cell* WorkerMetrics::Find(uint32_t index) const {
 void WorkerMetrics::Forget(uint32_t index) {
   Page* page = pages_[index >> kPageBits].load(std::memory_order_acquire);
   if (page == nullptr) return;
-  delete[](*page)[index % kPageSize].exchange(nullptr, std::memory_order_acq_rel);
+  LinePool::Free((*page)[index % kPageSize].exchange(nullptr, std::memory_order_acq_rel));
 }
 
 }  // namespace sluice::observe

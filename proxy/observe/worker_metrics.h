@@ -56,8 +56,24 @@ class WorkerMetrics {
   template <typename Metric>
   void Record(MetricGroup<Metric> group, Metric metric, int64_t duration_ns) {
     std::atomic<uint64_t>* cells = Cells(group) + First(metric);
-    Increase(cells[DurationBucket(duration_ns)], 1);
+    Increase(cells[kHistogramBuckets + DurationBucket(duration_ns)], 1);
     Increase(cells[kHistogramSum], duration_ns < 0 ? 0 : static_cast<uint64_t>(duration_ns));
+  }
+  // Fetch what counting on a group will touch into the cache, ahead of time: first where its cells
+  // are, and later, when that has come, the first two lines of them.
+  template <typename Metric>
+  void PrefetchPlace(MetricGroup<Metric> group) const {
+    if (const Page* page = pages_[group.index >> kPageBits].load(std::memory_order_relaxed)) {
+      __builtin_prefetch(&(*page)[group.index % kPageSize]);
+    }
+  }
+  template <typename Metric>
+  void PrefetchCells(MetricGroup<Metric> group) const {
+    const Page* page = pages_[group.index >> kPageBits].load(std::memory_order_relaxed);
+    if (page == nullptr) return;
+    const Cell* cells = (*page)[group.index % kPageSize].load(std::memory_order_relaxed);
+    __builtin_prefetch(cells, 1);
+    __builtin_prefetch(cells + kCellsOfLine, 1);
   }
   // By a reason of the registry in response_flags.h or a plugin's; "via_upstream" is none.
   void CountLocalReply(MetricGroup<WorkersMetric> group, absl::string_view details) {
@@ -70,6 +86,7 @@ class WorkerMetrics {
   friend class MetricRegistry;
 
   using Cell = std::atomic<uint64_t>;
+  static constexpr size_t kCellsOfLine = 64 / sizeof(Cell);
   static constexpr size_t kPageBits = 10;
   static constexpr size_t kPageSize = size_t{1} << kPageBits;
   using Page = std::array<std::atomic<Cell*>, kPageSize>;

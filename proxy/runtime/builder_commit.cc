@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/line_pool.h"
 #include "proxy/runtime/builder.h"
 #include "proxy/runtime/builder_draft.h"
 #include "proxy/runtime/convert.h"
@@ -34,7 +35,7 @@ uint32_t Builder::TakePin() {
 template <typename T>
 std::shared_ptr<const T> Builder::Pin(T object) {
   object.pin_slot = TakePin();
-  return std::make_shared<const T>(std::move(object));
+  return std::allocate_shared<T>(LineAllocator<T>(), std::move(object));
 }
 
 void Builder::Retire(std::shared_ptr<const exchange::Pinned> object) {
