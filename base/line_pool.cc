@@ -68,8 +68,8 @@ class Pools {
 
   void AddChunk(Class& objects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     // Twice the size holds a chunk that is aligned; the rest goes back.
-    void* mapped = mmap(nullptr, 2 * kChunkSize, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* mapped =
+        mmap(nullptr, 2 * kChunkSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) std::abort();
     char* const begin = static_cast<char*>(mapped);
     const size_t before =

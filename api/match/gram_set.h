@@ -1,8 +1,8 @@
 // Which four bytes in a row a text has, roughly: a Bloom filter with one hash.
 //
-// An expression is worth trying only on texts that have all the grams of its literals. Of a thousand
-// expressions that differ in a number in the middle this leaves one or two, for a few nanoseconds
-// each.
+// An expression is worth trying only on texts that have all the grams of its literals. Of a
+// thousand expressions that differ in a number in the middle this leaves one or two, for a few
+// nanoseconds each.
 #pragma once
 
 #include <array>

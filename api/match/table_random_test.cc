@@ -90,7 +90,8 @@ class Generator {
   std::string Path() {
     if (OneIn(8)) {
       return Pick({"~/a.*", "~/a/[ab]", "~/(a|b)/?.*", "~/a/b/.+", "~.*", "~/[^/]+/b", "~/a/b",
-                   "~/./b/a/.*", "~/[ab]/a/a/?b?", "~/[ab]*/b/b/a", "~/.+/c/d", "~/[^a]/a/b/{0,3}"});
+                   "~/./b/a/.*", "~/[ab]/a/a/?b?", "~/[ab]*/b/b/a", "~/.+/c/d",
+                   "~/[^a]/a/b/{0,3}"});
     }
     std::string path = Segments(4, "ab");
     // Some segments become variables; equal shapes within a route are refused, so names are fixed.

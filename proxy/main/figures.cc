@@ -25,8 +25,8 @@ sync::Figures FigureCollector::Collect() {
     figures.errors += sample.cells[requests + static_cast<size_t>(CodeClass::k5xx)];
     figures.connections += sample.cells[cell(ListenerMetric::kConnectionsActive)];
     for (size_t i = 0; i < now.size(); ++i) {
-      now[i] += sample.cells[cell(ListenerMetric::kRequestDuration) +
-                             observe::kHistogramBuckets + i];
+      now[i] +=
+          sample.cells[cell(ListenerMetric::kRequestDuration) + observe::kHistogramBuckets + i];
     }
   }
   Buckets since{};

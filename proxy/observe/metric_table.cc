@@ -65,7 +65,8 @@ static_assert(kFamiliesOf<WorkersMetric>.size() ==
               static_cast<size_t>(WorkersMetric::kLocalReplies) + 1);
 static_assert(kFamiliesOf<ListenerMetric>.size() ==
               static_cast<size_t>(ListenerMetric::kTlsHandshakes) + 1);
-static_assert(kFamiliesOf<RouteMetric>.size() == static_cast<size_t>(RouteMetric::kRequestDuration) + 1);
+static_assert(kFamiliesOf<RouteMetric>.size() ==
+              static_cast<size_t>(RouteMetric::kRequestDuration) + 1);
 static_assert(kFamiliesOf<UpstreamMetric>.size() ==
               static_cast<size_t>(UpstreamMetric::kReceivedBytes) + 1);
 static_assert(kFamiliesOf<EndpointMetric>.size() ==

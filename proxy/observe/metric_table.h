@@ -54,7 +54,8 @@ enum class ListenerMetric : uint8_t {
   kTlsHandshakes,  // By TlsHandshake.
 };
 
-// The counters fill one line of the cache, the histogram's sum and the buckets up to 10 ms the next.
+// The counters fill one line of the cache, the histogram's sum and the buckets up to 10 ms the
+// next.
 enum class RouteMetric : uint8_t {
   kRequests,  // By CodeClass.
   kReceivedBytes,
