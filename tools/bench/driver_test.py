@@ -17,6 +17,12 @@ class StatisticsTest(unittest.TestCase):
         low, high = statistics_of.bootstrap_interval([1.0, 1.1, 1.2, 1.3, 9.0])
         self.assertTrue(1.0 <= low <= 1.2 <= high <= 9.0)
 
+    def test_a_quantile_is_a_value_that_was_seen(self):
+        values = [5.0, 1.0, 3.0, 2.0]
+        self.assertEqual(statistics_of.quantile(values, 0.5), 2.0)
+        self.assertEqual(statistics_of.quantile(values, 0.9), 5.0)
+        self.assertEqual(statistics_of.quantile(values, 0.0), 1.0)
+
     def test_disturbed_runs_are_left_out_where_calm_ones_remain(self):
         runs = [{"rps": 1.0, "disturbed": True}, {"rps": 5.0}]
         self.assertEqual(measure.values_of(runs, "rps"), [5.0])

@@ -9,12 +9,15 @@ import pathlib
 import signal
 import sys
 
-from . import machine, peers, plots, report, workloads
+from . import control_plane_workloads, machine, peers, plots, report, workloads
 from .measure import Bench, BenchError, progress
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WORKLOADS = {"W1": workloads.w1, "W2": workloads.w2, "W12": workloads.w12, "W13": workloads.w13,
-             "W14": workloads.w14, "W17": workloads.w17, "fleet": workloads.fleet}
+             "W14": workloads.w14, "W17": workloads.w17, "apply": control_plane_workloads.apply,
+             "fleet": control_plane_workloads.fleet}
+# What no other proxy has.
+OURS = ("apply", "fleet")
 
 
 def parse() -> argparse.Namespace:
@@ -88,10 +91,10 @@ def main() -> int:
         taking_part = [peer for peer in everyone if name in ("W13", "W17") or peer.name != "envoy-tree"]
         bench = Bench(ROOT / "bin", options.seconds, options.pairs)
         try:
-            if name == "fleet":
+            if name in OURS:
                 taking_part = [peer for peer in taking_part if peer.name == "sluice"]
                 if not taking_part:
-                    progress("fleet is left out: it needs sluice")
+                    progress(f"{name} is left out: it needs sluice")
                     continue
             progress(f"{name}: {', '.join(peer.name for peer in taking_part)}")
             section = WORKLOADS[name](bench, taking_part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 
@@ -14,6 +15,12 @@ def bootstrap_interval(values: list[float], draws: int = 4000) -> tuple[float, f
     medians = sorted(
         statistics.median(rng.choices(values, k=len(values))) for _ in range(draws))
     return (medians[int(draws * 0.025)], medians[int(draws * 0.975) - 1])
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value that `share` of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(share * len(ordered)) - 1))]
 
 
 def paired_ratio(ours: list[float], theirs: list[float]) -> dict:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import statistics
 import subprocess
 from collections.abc import Sequence
 
 from . import machine, statistics_of
 from .changes import changer_of
-from .control_plane import ControlPlane
 from .measure import (Bench, BenchError, Load, Subject, progress, ratios, syscalls_per_request,
                       values_of)
 from .peers import ManagedSluice, Peer, Running
@@ -343,47 +341,3 @@ def _change_row(name: str, changer, runs: dict[str, list]) -> list[str]:
             median(quiet, "p99"), median(changing, "p99"), median(quiet, "p99.9"),
             median(changing, "p99.9"), median(changing, "max"), _ratio_text(ratio),
             f"{used / in_windows:.1f}", str(failed)]
-
-
-# What fleetsim prints, by the names of the report's columns.
-_FLEET_FIGURES = {
-    "commit to active, ms: p50": r"commit to active: p50 ([\d.]+)",
-    "p99": r"commit to active: .*p99 ([\d.]+)",
-    "max": r"commit to active: .*max ([\d.]+)",
-    "bytes on the wire a proxy and commit": r"messages, (\d+) bytes on the wire",
-    "CPU µs a proxy and commit": r"control plane CPU: ([\d.]+)",
-    "peak RSS MiB": r"(\d+) MiB at most",
-    "reconnect: CPU ms": r"reconnects in .*: (\d+) ms of control plane CPU",
-    "updates sent": r"reconnects in .* (\d+) updates",
-}
-
-
-def fleet(bench: Bench, peers: Sequence[Peer], proxies: int = 1000, commits: int = 100) -> Section:
-    del peers  # None has anything alike.
-    rows, raw = [], {}
-    for routes in (10_000, 100_000):
-        progress(f" {proxies:,} proxies, {routes:,} routes")
-        control_plane = ControlPlane(bench.programs / "sluice-controlplane",
-                                     bench.home / f"fleet-{routes}")
-        try:
-            done = subprocess.run(
-                [str(bench.programs / "fleetsim"), f"--server={control_plane.address}",
-                 f"--pid={control_plane.pid}", f"--proxies={proxies}", f"--routes={routes}",
-                 f"--commits={commits}"],
-                capture_output=True, text=True, timeout=1200, check=False)
-        finally:
-            control_plane.stop()
-        if done.returncode != 0:
-            raise BenchError(f"fleetsim: {done.stdout}{done.stderr}".strip())
-        raw[str(routes)] = done.stdout
-        found = {name: re.search(pattern, done.stdout) for name, pattern in _FLEET_FIGURES.items()}
-        rows.append([f"{routes:,}"] + [match.group(1) if match else "?"
-                                       for match in found.values()])
-    return Section("Fleet: one control plane, many proxies",
-                   f"{proxies:,} simulated proxies (`tools/fleetsim`: streams on connections of "
-                   "their own, which take updates and compile nothing) in one process beside the "
-                   f"control plane, neither pinned; {commits} commits of one changed route, one "
-                   "every 100 ms. From commit to active: over all pairs of proxy and commit. Bytes "
-                   "on the wire count both directions and all that TCP adds. Then all streams are "
-                   "closed and connect again with what they hold.",
-                   [("Push and reconnect", ["routes", *_FLEET_FIGURES], rows)], raw=raw)
