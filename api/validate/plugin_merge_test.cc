@@ -57,11 +57,12 @@ TEST(MergePluginsTest, TheLastLayerCountsAndTheOthersAreTold) {
 }
 
 TEST(PluginOrderTest, PhaseThenGlobalThenRankThenPlaceThenName) {
-  const PluginOrder later_phase = {.phase = 2, .is_of_route = false, .name = "a"};
-  const PluginOrder global = {.phase = 1, .is_of_route = false, .rank = 9, .place = 9, .name = "z"};
-  const PluginOrder ranked = {.phase = 1, .rank = 0, .place = 9, .name = "z"};
-  const PluginOrder placed = {.phase = 1, .rank = 1, .place = 1, .name = "z"};
-  const PluginOrder named = {.phase = 1, .rank = 1, .place = 2, .name = "a"};
+  const PluginOrder later_phase = {.phase = Phase::kAccess, .is_of_route = false, .name = "a"};
+  const PluginOrder global = {
+      .phase = Phase::kTrace, .is_of_route = false, .rank = 9, .place = 9, .name = "z"};
+  const PluginOrder ranked = {.phase = Phase::kTrace, .rank = 0, .place = 9, .name = "z"};
+  const PluginOrder placed = {.phase = Phase::kTrace, .rank = 1, .place = 1, .name = "z"};
+  const PluginOrder named = {.phase = Phase::kTrace, .rank = 1, .place = 2, .name = "a"};
   const std::vector<PluginOrder> order = {global, ranked, placed, named, later_phase};
   for (size_t i = 0; i + 1 < order.size(); ++i) {
     EXPECT_TRUE(order[i] < order[i + 1]) << i;

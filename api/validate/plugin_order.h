@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <tuple>
 
@@ -10,10 +11,22 @@
 
 namespace sluice::validate {
 
+// The stage in which a plugin runs, as api/sluice/v1/options.proto numbers them. Requests pass them
+// in this order, responses in reverse.
+enum class Phase : uint8_t {
+  kTrace = 1,
+  kAccess,
+  kAuthenticate,
+  kAuthorize,
+  kLimit,
+  kTransform,
+  kCache,
+};
+
 // By phase; in a phase those of global rules first, by rule; those of a route as its `plugin_order`
 // has them, then by place and name.
 struct PluginOrder {
-  int phase = 0;
+  Phase phase = Phase::kTrace;
   bool is_of_route = true;
   size_t rank = 0;  // Of a global rule: which; else RankIn() the route's `plugin_order`.
   int place = 0;

@@ -22,7 +22,7 @@ void AddStep(std::vector<Chain::Step<Fn>>& steps, Fn fn, uint32_t offset, Phase 
 
 void SortElements(std::vector<Element>& elements, const std::vector<std::string>& plugin_order) {
   const auto order = [&plugin_order](const Element& element) {
-    return validate::PluginOrder{.phase = static_cast<int>(element.phase),
+    return validate::PluginOrder{.phase = element.phase,
                                  .rank = validate::RankIn(plugin_order, element.name),
                                  .place = element.place,
                                  .name = element.name};

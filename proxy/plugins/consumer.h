@@ -1,13 +1,15 @@
 // Who calls: consumers as the data path sees them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
+#include "api/match/hash_trie.h"
+#include "api/match/ref.h"
 
 namespace sluice::plugins {
 
@@ -22,48 +24,73 @@ struct Consumer {
   std::shared_ptr<const OverlayPlugins> overlay;
 };
 
-// All consumers of a generation by credential. Immutable.
+// All consumers of a generation by credential. Copies share what they hold: a change costs what
+// changes, however many consumers there are.
+//
+// Thread: any may read while others read and copy; who changes a copy is its only user.
 class ConsumerTable {
  public:
   // The consumer whose credential for `plugin` ("key_auth") has this SHA-256 (32 bytes), or null.
   // The hash is looked up, never compared byte by byte with a secret, so timing tells nothing.
   // Allocates nothing.
   const Consumer* FindByCredential(absl::string_view plugin, absl::string_view sha256) const {
-    const auto it = by_credential_.find(KeyView{plugin, sha256});
-    return it == by_credential_.end() ? nullptr : it->second.get();
+    const Entry* entry = by_credential_.Find(HashOf(plugin, sha256), Is{plugin, sha256});
+    return entry == nullptr ? nullptr : entry->consumer.get();
   }
 
+  // In the place of whoever had the credential.
   void Insert(absl::string_view plugin, absl::string_view sha256,
-              std::shared_ptr<const Consumer> consumer) {
-    by_credential_[Key{std::string(plugin), std::string(sha256)}] = std::move(consumer);
-  }
-  void Remove(absl::string_view plugin, absl::string_view sha256) {
-    by_credential_.erase(KeyView{plugin, sha256});
-  }
-  size_t size() const { return by_credential_.size(); }
+              std::shared_ptr<const Consumer> consumer);
+  void Remove(absl::string_view plugin, absl::string_view sha256);
+  // Credentials.
+  size_t size() const { return size_; }
 
  private:
-  struct KeyView {
-    absl::string_view plugin;
-    absl::string_view sha256;
-  };
-  struct Key {
+  struct Entry {
+    match::RefCount refs;
+    uint32_t hash = 0;
+    int32_t max_priority = 0;  // Wanted by the trie; means nothing here.
     std::string plugin;
     std::string sha256;
-    operator KeyView() const { return {plugin, sha256}; }
+    std::shared_ptr<const Consumer> consumer;
+
+    static void Destroy(Entry* entry) { delete entry; }
   };
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(KeyView key) const { return absl::HashOf(key.plugin, key.sha256); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(KeyView a, KeyView b) const {
-      return a.sha256 == b.sha256 && a.plugin == b.plugin;
+  struct Is {
+    absl::string_view plugin;
+    absl::string_view sha256;
+    bool operator()(const Entry& entry) const {
+      return entry.sha256 == sha256 && entry.plugin == plugin;
     }
   };
 
-  absl::flat_hash_map<Key, std::shared_ptr<const Consumer>, Hash, Equal> by_credential_;
+  static uint32_t HashOf(absl::string_view plugin, absl::string_view sha256) {
+    return static_cast<uint32_t>(absl::HashOf(plugin, sha256));
+  }
+
+  match::HashTrie<Entry> by_credential_;
+  size_t size_ = 0;
 };
+
+inline void ConsumerTable::Insert(absl::string_view plugin, absl::string_view sha256,
+                                  std::shared_ptr<const Consumer> consumer) {
+  const uint32_t hash = HashOf(plugin, sha256);
+  by_credential_.Update(hash, Is{plugin, sha256}, [&](match::Ref<Entry> old) {
+    if (!old) ++size_;
+    auto* entry = new Entry();
+    entry->hash = hash;
+    entry->plugin = std::string(plugin);
+    entry->sha256 = std::string(sha256);
+    entry->consumer = std::move(consumer);
+    return match::Ref<Entry>::Adopt(entry);
+  });
+}
+
+inline void ConsumerTable::Remove(absl::string_view plugin, absl::string_view sha256) {
+  by_credential_.Update(HashOf(plugin, sha256), Is{plugin, sha256}, [&](match::Ref<Entry> old) {
+    if (old) --size_;
+    return match::Ref<Entry>();
+  });
+}
 
 }  // namespace sluice::plugins

@@ -28,6 +28,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "api/validate/plugin_order.h"
 #include "proxy/http/message.h"
 #include "proxy/net/buffer.h"
 #include "proxy/plugins/stream.h"
@@ -41,16 +42,7 @@ enum class Action : uint8_t {
   kStop,
 };
 
-// As in api/sluice/v1/options.proto.
-enum class Phase : uint8_t {
-  kTrace = 1,
-  kAccess,
-  kAuthenticate,
-  kAuthorize,
-  kLimit,
-  kTransform,
-  kCache,
-};
+using validate::Phase;
 
 // How a plugin wants a body: fixed when it is made. A route none of whose plugins looks at a body
 // streams it untouched.

@@ -111,7 +111,10 @@ class Builder {
 
   void Commit(const Change& change, Draft& draft);
   void CommitClusters(const Change& change, Draft& draft);
-  void CommitConsumers(Draft& draft);
+  std::set<std::string> ChangedConsumers(const Draft& draft) const;
+  void RemoveCredentials(const std::set<std::string>& names, plugins::ConsumerTable& table) const;
+  void InsertConsumers(const std::set<std::string>& names, const Draft& draft,
+                       plugins::ConsumerTable& table) const;
   void CommitListeners(Draft& draft);
   void UpdateRoutes(const std::string& name, ListenerEntry& entry,
                     const std::vector<std::string>& removed, const Draft& draft);

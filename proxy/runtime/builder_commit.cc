@@ -55,6 +55,9 @@ bool Builder::Reap() {
 
 void Builder::Commit(const Change& change, Draft& draft) {
   CommitClusters(change, draft);
+  plugins::ConsumerTable consumers = *consumers_;
+  const std::set<std::string> changed_consumers = ChangedConsumers(draft);
+  RemoveCredentials(changed_consumers, consumers);
   if (!draft.keeps_shared_chains) shared_chains_.clear();
   shared_chains_.insert(std::make_move_iterator(draft.shared_chains.begin()),
                         std::make_move_iterator(draft.shared_chains.end()));
@@ -72,7 +75,9 @@ void Builder::Commit(const Change& change, Draft& draft) {
     }
   }
   CommitListeners(draft);
-  if (draft.Touches(Kind::kConsumer) || draft.Touches(Kind::kConsumerGroup)) CommitConsumers(draft);
+  if (changed_consumers.empty()) return;
+  InsertConsumers(changed_consumers, draft, consumers);
+  consumers_ = std::make_shared<const plugins::ConsumerTable>(std::move(consumers));
 }
 
 void Builder::CommitClusters(const Change& change, Draft& draft) {
@@ -86,19 +91,66 @@ void Builder::CommitClusters(const Change& change, Draft& draft) {
   for (const auto& endpoint : change.endpoint_removals) clusters_.RemoveEndpoint(endpoint);
 }
 
-void Builder::CommitConsumers(Draft& draft) {
-  auto table = std::make_shared<plugins::ConsumerTable>();
-  for (const auto& [name, resource] : parsed_[Kind::kConsumer]) {
-    const v1::Consumer& config = resource->consumer();
+// Those that are upserted or removed, and those of groups that are.
+std::set<std::string> Builder::ChangedConsumers(const Draft& draft) const {
+  std::set<std::string> names;
+  const auto was_changed = [&draft](Kind kind, const std::string& name) {
+    const auto upserted = draft.upserts.find(kind);
+    const auto removed = draft.removals.find(kind);
+    return (upserted != draft.upserts.end() && upserted->second.contains(name)) ||
+           (removed != draft.removals.end() && removed->second.contains(name));
+  };
+  if (draft.Touches(Kind::kConsumerGroup)) {
+    const auto consumers = parsed_.find(Kind::kConsumer);
+    if (consumers != parsed_.end()) {
+      for (const auto& [name, resource] : consumers->second) {
+        if (was_changed(Kind::kConsumerGroup, resource->consumer().consumer_group())) {
+          names.insert(name);
+        }
+      }
+    }
+  }
+  if (const auto it = draft.upserts.find(Kind::kConsumer); it != draft.upserts.end()) {
+    for (const auto& [name, resource] : it->second) names.insert(name);
+  }
+  if (const auto it = draft.removals.find(Kind::kConsumer); it != draft.removals.end()) {
+    names.insert(it->second.begin(), it->second.end());
+  }
+  return names;
+}
+
+// Of all before any is inserted: a credential may go from one consumer to another.
+void Builder::RemoveCredentials(const std::set<std::string>& names,
+                                plugins::ConsumerTable& table) const {
+  const auto consumers = parsed_.find(Kind::kConsumer);
+  if (consumers == parsed_.end()) return;
+  for (const std::string& name : names) {
+    const auto it = consumers->second.find(name);
+    if (it == consumers->second.end()) continue;
+    for (const v1::KeyAuthCredential& credential :
+         it->second->consumer().credentials().key_auth()) {
+      table.Remove("key_auth", CredentialDigest(credential.key()));
+    }
+  }
+}
+
+// Those of the names that there are now.
+void Builder::InsertConsumers(const std::set<std::string>& names, const Draft& draft,
+                              plugins::ConsumerTable& table) const {
+  const auto consumers = parsed_.find(Kind::kConsumer);
+  if (consumers == parsed_.end()) return;
+  for (const std::string& name : names) {
+    const auto it = consumers->second.find(name);
+    if (it == consumers->second.end()) continue;
+    const v1::Consumer& config = it->second->consumer();
     auto consumer = std::make_shared<plugins::Consumer>();
     consumer->name = name;
     consumer->group = config.consumer_group();
-    consumer->overlay = MakeOverlay(LayersOf(draft, *resource));
+    consumer->overlay = MakeOverlay(LayersOf(draft, *it->second));
     for (const v1::KeyAuthCredential& credential : config.credentials().key_auth()) {
-      table->Insert("key_auth", CredentialDigest(credential.key()), consumer);
+      table.Insert("key_auth", CredentialDigest(credential.key()), consumer);
     }
   }
-  consumers_ = std::move(table);
 }
 
 bool Builder::IsServedBy(const v1::Resource& resource, const std::string& listener) const {

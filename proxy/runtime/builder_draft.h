@@ -28,8 +28,10 @@ struct Builder::Draft {
   std::vector<resource::Problem> problems;
 
   bool Touches(Kind kind) const {
+    const auto upserted = upserts.find(kind);
     const auto removed = removals.find(kind);
-    return upserts.contains(kind) || (removed != removals.end() && !removed->second.empty());
+    return (upserted != upserts.end() && !upserted->second.empty()) ||
+           (removed != removals.end() && !removed->second.empty());
   }
 };
 

@@ -30,7 +30,7 @@ Entry MakeEntry(absl::string_view name, const google::protobuf::Any& config, std
   const validate::Plugin* plugin = validate::FindPlugin(name);  // Null: not known to this build.
   Entry entry;
   if (plugin != nullptr) {
-    entry.order.phase = static_cast<int>(plugin->phase);
+    entry.order.phase = plugin->phase;
     entry.order.place = plugin->order;
     entry.source.phase = std::string(validate::PhaseName(plugin->phase));
   }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "api/validate/field.h"
+#include "api/validate/plugin_order.h"
 
 namespace google::protobuf {
 class Any;
@@ -14,17 +15,6 @@ class Message;
 }  // namespace google::protobuf
 
 namespace sluice::validate {
-
-// The stage in which a plugin runs. Requests pass them in this order, responses in reverse.
-enum class Phase : uint8_t {
-  kTrace = 1,
-  kAccess,
-  kAuthenticate,
-  kAuthorize,
-  kLimit,
-  kTransform,
-  kCache,
-};
 
 // "authenticate".
 absl::string_view PhaseName(Phase phase);
