@@ -202,6 +202,7 @@ void Exchange::ChooseLateChain() {
 void Exchange::AfterRequestHead() {
   if (route_ == nullptr) return AnswerUnmatched();
   if (route_->cluster_slot == kNoCluster) return ReplyWithReason("no_endpoints");
+  NoteGrpcDeadline();
   if (request_passed_ || chain_.request_body().kind != BodyMode::Kind::kWhole) {
     stage_ = Stage::kUpstream;
     // What came while the head stood at a plugin.

@@ -137,6 +137,7 @@ class Exchange final : public plugins::Stream,
   void ReplyWithReason(absl::string_view details);
   void ReplyLocal(const plugins::LocalReply& reply, absl::string_view proxy_error);
   void SetReplyBody(const plugins::LocalReply& reply);
+  void NoteGrpcDeadline();
   void AbortResponse(absl::string_view details);
   void Finish();
   void Record();
@@ -170,10 +171,10 @@ class Exchange final : public plugins::Stream,
   const http::HeaderMap* request_trailers_ = nullptr;
 
   net::Buffer response_held_;  // Likewise for the response.
-  const http::HeaderMap* response_trailers_ = nullptr;
 
   uint64_t max_body_bytes_ = UINT64_MAX;
   int64_t last_move_ns_ = 0;
+  int64_t grpc_deadline_ns_ = INT64_MAX;  // The caller's, by grpc-timeout.
   // What a plugin waits for; null for nothing.
   struct PluginTimer {
     TimerFn then = nullptr;

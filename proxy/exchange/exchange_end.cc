@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/http/grpc/reply.h"
 #include "proxy/http/reply.h"
 
 namespace sluice::exchange {
@@ -14,6 +15,12 @@ using http::HeaderId;
 using http::Method;
 using http::ResetReason;
 using observe::ResponseFlag;
+
+namespace {
+
+constexpr absl::string_view kGrpcDeadline = "grpc_deadline_exceeded";
+
+}  // namespace
 
 // --- Local replies and ends ----------------------------------------------------------------------
 
@@ -63,7 +70,13 @@ void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view pr
     response_.headers.Set(HeaderId::kProxyStatus,
                           http::MakeProxyStatus(arena_, proxy_error, copy.details));
   }
-  SetReplyBody(copy);
+  if (http::grpc::IsGrpc(request_.headers.Get(HeaderId::kContentType))) {
+    // A gRPC client reads its status where its protocol has it, and no body.
+    http::grpc::MakeTrailersOnly(copy.body.empty() ? absl::string_view(copy.details) : copy.body,
+                                 copy.details == kGrpcDeadline, response_);
+  } else {
+    SetReplyBody(copy);
+  }
   stage_ = Stage::kHolding;
   RunResponseHead();
 }
@@ -131,13 +144,23 @@ void Exchange::Record() {
 
 // --- Time ----------------------------------------------------------------------------------------
 
+// How long a gRPC caller waits, from the head of its request to the end of the response. The server
+// is told, too, and may be faster to notice; the route's own timeouts hold besides.
+void Exchange::NoteGrpcDeadline() {
+  if (!http::grpc::IsGrpc(request_.headers.Get(HeaderId::kContentType))) return;
+  const auto timeout = http::grpc::ParseTimeout(request_.headers.Get("grpc-timeout"));
+  if (timeout) grpc_deadline_ns_ = summary_.start_ns + *timeout;
+}
+
 void Exchange::ArmTimer() {
   if (stage_ == Stage::kDone) return;
   // While a plugin waits for its time, standing still is what it wants.
   if (plugin_timer_.then != nullptr) return timer_.SetAt(plugin_timer_.at_ns);
   if (route_ == nullptr) return;
-  int64_t deadline = INT64_MAX;
-  if (route_->total_timeout_ns > 0) deadline = summary_.start_ns + route_->total_timeout_ns;
+  int64_t deadline = grpc_deadline_ns_;
+  if (route_->total_timeout_ns > 0) {
+    deadline = std::min(deadline, summary_.start_ns + route_->total_timeout_ns);
+  }
   const bool awaits_response = request_passed_ && stage_ == Stage::kUpstream;
   if (awaits_response && route_->timeout_ns > 0) {
     deadline = std::min(deadline, summary_.request_end_ns + route_->timeout_ns);
@@ -160,6 +183,7 @@ void Exchange::OnTimer() {
   }
   // Set for a global rule's plugin, and no more.
   if (route_ == nullptr) return;
+  if (now >= grpc_deadline_ns_) return ReplyWithReason(kGrpcDeadline);
   if (route_->total_timeout_ns > 0 && now >= summary_.start_ns + route_->total_timeout_ns) {
     return stage_ == Stage::kResponding ? AbortResponse("total_timeout")
                                         : ReplyWithReason("total_timeout");

@@ -150,8 +150,7 @@ void Exchange::PassResponseEnd() {
   }
   if (response_trailers_ != nullptr && chain_.has_response_trailers()) {
     is_in_hook_ = true;
-    const Action action =
-        chain_.RunResponseTrailers(const_cast<http::HeaderMap&>(*response_trailers_), *this);
+    const Action action = chain_.RunResponseTrailers(*response_trailers_, *this);
     is_in_hook_ = false;
     if (pending_reply_) return ReplyLocal(*pending_reply_, {});
     if (action == Action::kStop) {
@@ -170,7 +169,8 @@ void Exchange::PassResponseEnd() {
     summary_.sent_bytes += response_held_.size();
     client_.SendBody(std::move(response_held_), false);
   }
-  client_.SendEnd(response_trailers_);
+  const bool has_trailers = response_trailers_ != nullptr && response_trailers_->count() > 0;
+  client_.SendEnd(has_trailers ? response_trailers_ : nullptr);
   Finish();
 }
 

@@ -65,6 +65,9 @@ constexpr auto kTable = std::to_array<Reason>({
     {"total_timeout", 504, F::kTotalTimeout, "http_response_timeout",
      "The exchange did not end within the route's total_timeout. The response is cut if it had "
      "begun."},
+    {"grpc_deadline_exceeded", 504, F::kTotalTimeout, "http_response_timeout",
+     "The time that a gRPC client gave with grpc-timeout is over. The response is cut if it had "
+     "begun."},
     {"body_idle_timeout", 504, F::kIdleTimeout, "http_response_timeout",
      "A body stood still for the route's idle_timeout, and the upstream was to blame. The response "
      "is cut if it had begun."},

@@ -37,6 +37,9 @@ class Stream {
   // with whatever response comes (Reply() or the upstream's).
   http::ResponseHead& response() { return response_; }
   const http::ResponseHead& response() const { return response_; }
+  // The upstream's trailers: from OnResponseBody() with `end` on; null if there are none. A plugin
+  // may edit them; none are sent if none are left.
+  http::HeaderMap* response_trailers() { return response_trailers_; }
   // Memory that lives as long as the request.
   http::Arena& arena() { return request_.headers.arena(); }
 
@@ -103,6 +106,7 @@ class Stream {
 
   http::RequestHead request_;
   http::ResponseHead response_;
+  http::HeaderMap* response_trailers_ = nullptr;
   absl::string_view original_path_;
   absl::string_view route_name_;
   absl::string_view upstream_name_;

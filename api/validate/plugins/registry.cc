@@ -10,6 +10,7 @@
 #include "api/validate/plugins/cors.h"
 #include "api/validate/plugins/decompression.h"
 #include "api/validate/plugins/fault_injection.h"
+#include "api/validate/plugins/grpc_web.h"
 #include "api/validate/plugins/headers.h"
 #include "api/validate/plugins/ip_restriction.h"
 #include "api/validate/plugins/key_auth.h"
@@ -29,6 +30,7 @@
 #include "sluice/plugins/v1/decompression.pb.h"
 #include "sluice/plugins/v1/disabled.pb.h"
 #include "sluice/plugins/v1/fault_injection.pb.h"
+#include "sluice/plugins/v1/grpc_web.pb.h"
 #include "sluice/plugins/v1/headers.pb.h"
 #include "sluice/plugins/v1/ip_restriction.pb.h"
 #include "sluice/plugins/v1/key_auth.pb.h"
@@ -64,6 +66,7 @@ std::vector<Plugin> MakePlugins() {
       Entry<Cors>(),
       Entry<Decompression>(),
       Entry<FaultInjection>(),
+      Entry<GrpcWeb>(),
       Entry<Headers>(),
       Entry<IpRestriction>(),
       Entry<KeyAuth>(),

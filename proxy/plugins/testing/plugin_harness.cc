@@ -87,6 +87,7 @@ class PluginHarness::TestStream final : public Stream {
     harness_.timer_state_ = state;
   }
   void SetLocal() { is_local_ = true; }
+  void SetTrailers(http::HeaderMap* trailers) { response_trailers_ = trailers; }
 
   int64_t now_ns() const override { return harness_.clock_.MonotonicNanos(); }
   uint64_t Random() override {
@@ -304,6 +305,15 @@ Action PluginHarness::RunRequestBody() {
   return Action::kContinue;
 }
 
+std::string PluginHarness::response_trailers() {
+  std::string text;
+  if (stream_->response_trailers() == nullptr) return text;
+  stream_->response_trailers()->ForEach([&text](const http::HeaderMap::Entry& entry) {
+    absl::StrAppend(&text, entry.name(), ": ", entry.value(), "\n");
+  });
+  return text;
+}
+
 void PluginHarness::RunUpstream() {
   http::ResponseHead& head = stream_->response();
   held_.Clear();
@@ -321,6 +331,11 @@ void PluginHarness::RunUpstream() {
   AddAll(upstream_headers_, head.headers);
   head.body = TakeBodySize(head.headers, !upstream_body_.empty());
   response_pieces_ = upstream_body_;
+  if (upstream_trailers_.empty()) return;
+  void* memory = arena_->Allocate(sizeof(http::HeaderMap), alignof(http::HeaderMap));
+  auto* trailers = new (memory) http::HeaderMap(*arena_);
+  AddAll(upstream_trailers_, *trailers);
+  stream_->SetTrailers(trailers);
 }
 
 Action PluginHarness::RunResponseBody() {

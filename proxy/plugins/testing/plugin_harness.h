@@ -93,6 +93,8 @@ class PluginHarness {
   // What the upstream answers. Default: 200 without headers and body.
   void SetUpstreamResponse(int status, HeaderList headers = {},
                            std::vector<std::string> body_pieces = {});
+  // Behind the body of those. Default: none.
+  void SetUpstreamTrailers(HeaderList trailers) { upstream_trailers_ = std::move(trailers); }
 
   // One request from its head to its log, or to the hook where it stands still. The header "host"
   // becomes the authority, "content-length" the length of the body; without it that is unknown.
@@ -115,6 +117,8 @@ class PluginHarness {
   // As it goes to the client.
   const http::ResponseHead& response() const;
   std::string response_body() const { return response_body_; }
+  // "name: value" and a line break each.
+  std::string response_trailers();
   bool has_reply() const { return reply_.has_value(); }
   // What a plugin answered. Dies if none did.
   const LocalReply& reply() const;
@@ -173,6 +177,7 @@ class PluginHarness {
   int upstream_status_ = 200;
   HeaderList upstream_headers_;
   std::vector<std::string> upstream_body_;
+  HeaderList upstream_trailers_;
   std::optional<uint64_t> random_;
   uint64_t random_calls_ = 0;
 

@@ -1,0 +1,156 @@
+"""gRPC calls as clients see them: the proxy's own answers, deadlines, and calls of browsers."""
+
+import base64
+import struct
+import time
+import unittest
+
+from harness.process import Proxy
+from harness.raw import Client, Server
+
+CONFIG = """
+kind: Listener
+name: public
+address: 127.0.0.1:{port}
+---
+kind: Upstream
+name: prices
+protocol: http2
+endpoints: [{address: "127.0.0.1:%(upstream)d"}]
+---
+kind: Upstream
+name: silent
+endpoints: [{address: "127.0.0.1:%(silent)d"}]
+---
+kind: Route
+name: prices
+paths: [/shop.Prices/*]
+upstream: prices
+plugins:
+  grpc_web: {}
+---
+kind: Route
+name: silent
+paths: [/silent]
+upstream: silent
+plugins:
+  grpc_web: {}
+---
+kind: Route
+name: faulty
+paths: [/faulty]
+upstream: silent
+plugins:
+  fault_injection: {abort: {status: 503, body: "not today, 100%%"}}
+"""
+
+HELLO = b"\0\0\0\0\5hello"
+WORLD = b"\0\0\0\0\5world"
+DATA, HEADERS, SETTINGS, PING = 0, 1, 4, 6
+
+
+def field(name, value):
+    """A header, literal and not indexed (RFC 7541 section 6.2.2)."""
+    return b"\0%c%s%c%s" % (len(name), name, len(value), value)
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def serve_grpc(server, connection):
+    """Answers every call with WORLD and the status 0, once the request is complete."""
+    connection.read_exactly(24)
+    connection.send(frame(SETTINGS, 0, 0))
+    bodies = {}
+    while True:
+        head = connection.read_exactly(9)
+        kind, flags, stream = struct.unpack(">BBI", head[3:])
+        payload = connection.read_exactly(int.from_bytes(head[:3], "big"))
+        if kind in (SETTINGS, PING) and not flags & 1:
+            connection.send(frame(kind, 1, 0, payload if kind == PING else b""))
+        if kind == DATA:
+            bodies[stream] = bodies.get(stream, b"") + payload
+        if kind in (DATA, HEADERS) and flags & 1:
+            server.requests.append(bodies.pop(stream, b""))
+            head = b"\x88" + field(b"content-type", b"application/grpc+proto")
+            trailers = field(b"grpc-status", b"0") + field(b"grpc-message", b"fine")
+            connection.send(frame(HEADERS, 4, stream, head) + frame(DATA, 0, stream, WORLD) +
+                            frame(HEADERS, 5, stream, trailers))
+
+
+def say_nothing(server, connection):
+    server.read_request(connection)
+    connection.read_to_end()
+
+
+class GrpcTest(unittest.TestCase):
+
+    def setUp(self):
+        self.upstream = Server(serve_grpc)
+        self.addCleanup(self.upstream.close)
+        self.silent = Server(say_nothing)
+        self.addCleanup(self.silent.close)
+        self.proxy = Proxy(CONFIG % {"upstream": self.upstream.port, "silent": self.silent.port})
+        self.addCleanup(self.proxy.stop)
+
+    def call(self, path, kind, body, more=""):
+        client = Client(self.proxy.port)
+        self.addCleanup(client.close)
+        client.send(("POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
+                     "%s\r\n" % (path, kind, len(body), more)).encode() + body)
+        return client.response()
+
+    # --- The proxy's own answers ---
+
+    def test_a_call_that_no_route_takes_ends_with_a_grpc_status(self):
+        response = self.call("/nobody.Knows/It", "application/grpc", HELLO)
+        self.assertEqual((response.status, response.body), (200, b""))
+        self.assertEqual(response.headers["content-type"], "application/grpc")
+        self.assertEqual(response.headers["grpc-status"], "12")
+        self.assertEqual(response.headers["grpc-message"], "no_route")
+
+    def test_the_message_of_an_abort_is_encoded(self):
+        response = self.call("/faulty", "application/grpc+proto", HELLO)
+        self.assertEqual(response.headers["grpc-status"], "14")
+        self.assertEqual(response.headers["grpc-message"], "not today, 100%25")
+
+    def test_others_are_answered_in_http(self):
+        self.assertEqual(self.call("/nobody", "application/json", b"{}").status, 404)
+
+    # --- Deadlines ---
+
+    def test_a_call_ends_when_the_time_that_its_client_gave_is_over(self):
+        start = time.monotonic()
+        response = self.call("/silent", "application/grpc", HELLO, "grpc-timeout: 200m\r\n")
+        self.assertEqual(response.headers["grpc-status"], "4")
+        self.assertGreaterEqual(time.monotonic() - start, 0.2)
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_a_browser_s_call_has_a_deadline_too(self):
+        response = self.call("/silent", "application/grpc-web", HELLO, "grpc-timeout: 100m\r\n")
+        self.assertEqual(response.headers["content-type"], "application/grpc-web")
+        self.assertEqual(response.headers["grpc-status"], "4")
+
+    # --- Browsers ---
+
+    def test_a_binary_call_gets_its_trailers_as_the_last_frame(self):
+        response = self.call("/shop.Prices/Get", "application/grpc-web+proto", HELLO)
+        self.assertEqual(response.headers["content-type"], "application/grpc-web+proto")
+        lines = b"grpc-status: 0\r\ngrpc-message: fine\r\n"
+        self.assertEqual(response.body, WORLD + b"\x80" + struct.pack(">I", len(lines)) + lines)
+        self.assertEqual(self.upstream.requests, [HELLO])
+
+    def test_a_text_call_is_base64_both_ways(self):
+        response = self.call("/shop.Prices/Get", "application/grpc-web-text",
+                             base64.b64encode(HELLO))
+        self.assertEqual(response.headers["content-type"], "application/grpc-web-text+proto")
+        groups = [response.body[i:i + 4] for i in range(0, len(response.body), 4)]
+        decoded = b"".join(base64.b64decode(group) for group in groups)
+        self.assertTrue(decoded.startswith(WORLD + b"\x80"))
+        self.assertIn(b"grpc-status: 0\r\n", decoded)
+        self.assertEqual(self.upstream.requests, [HELLO])
+
+
+if __name__ == "__main__":
+    unittest.main()
