@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/nearest.h"
 #include "base/status_macros.h"
 
@@ -17,6 +18,32 @@ namespace {
 absl::Status ReadUint(const std::string& text, uint64_t* number) {
   if (absl::SimpleAtoi(text, number)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("must be a whole number, got \"", text, "\""));
+}
+
+struct SizeUnit {
+  absl::string_view name;
+  int shift;
+};
+constexpr SizeUnit kSizeUnits[] = {{"GiB", 30}, {"MiB", 20}, {"KiB", 10}, {"", 0}};
+
+bool ParseSize(absl::string_view text, uint64_t* bytes) {
+  for (const SizeUnit& unit : kSizeUnits) {
+    absl::string_view digits = text;
+    if (!absl::ConsumeSuffix(&digits, unit.name)) continue;
+    uint64_t number;
+    if (!absl::SimpleAtoi(digits, &number) || number > UINT64_MAX >> unit.shift) return false;
+    *bytes = number << unit.shift;
+    return true;
+  }
+  return false;
+}
+
+std::string SizeText(uint64_t bytes) {
+  for (const SizeUnit& unit : kSizeUnits) {
+    const uint64_t number = bytes >> unit.shift;
+    if (number > 0 && number << unit.shift == bytes) return absl::StrCat(number, unit.name);
+  }
+  return "0";
 }
 
 }  // namespace
@@ -94,6 +121,15 @@ void Flags::Duration(absl::string_view name, absl::string_view help, absl::Durat
                       }
                       *target = parsed;
                       return absl::OkStatus();
+                    }});
+}
+
+void Flags::Size(absl::string_view name, absl::string_view help, uint64_t* target) {
+  flags_.push_back({std::string(name), "SIZE", std::string(help), SizeText(*target),
+                    [target](const std::string& text) {
+                      if (ParseSize(text, target)) return absl::OkStatus();
+                      return absl::InvalidArgumentError(absl::StrCat(
+                          "must be a size such as 65536, 64KiB or 2GiB, got \"", text, "\""));
                     }});
 }
 

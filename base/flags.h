@@ -40,6 +40,8 @@ class Flags {
   void Uint(absl::string_view name, absl::string_view value, absl::string_view help,
             std::optional<uint64_t>* target);
   void Bool(absl::string_view name, absl::string_view help, bool* target);
+  // Bytes, as in configuration: 65536, 64KiB, 512MiB, 2GiB.
+  void Size(absl::string_view name, absl::string_view help, uint64_t* target);
   // As in configuration: 250ms, 15s, 5m, 1h.
   void Duration(absl::string_view name, absl::string_view help, absl::Duration* target);
 

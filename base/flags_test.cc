@@ -14,6 +14,7 @@ struct Values {
   std::vector<std::string> groups;
   uint64_t workers = 2;
   bool insecure = false;
+  uint64_t memory = 256 << 20;
   absl::Duration drain = absl::Seconds(30);
 };
 
@@ -23,6 +24,7 @@ absl::StatusOr<std::vector<std::string>> Parse(Values& values, std::vector<const
   flags.Strings("groups", "A,B", "groups", &values.groups);
   flags.Uint("workers", "N", "threads", &values.workers);
   flags.Bool("insecure", "no protection", &values.insecure);
+  flags.Size("memory", "bound", &values.memory);
   flags.Duration("drain-timeout", "patience", &values.drain);
   args.insert(args.begin(), "prog");
   return flags.Parse(static_cast<int>(args.size()), args.data());
@@ -77,6 +79,29 @@ TEST(FlagsTest, ABadDurationIsRefusedWithExamples) {
   Values values;
   EXPECT_THAT(std::string(Parse(values, {"--drain-timeout", "soon"}).status().message()),
               HasSubstr("250ms"));
+}
+
+TEST(FlagsTest, ASizeIsBytesOrHasAUnit) {
+  Values values;
+  ASSERT_TRUE(Parse(values, {"--memory", "65536"}).ok());
+  EXPECT_EQ(values.memory, 65536u);
+  ASSERT_TRUE(Parse(values, {"--memory", "3GiB"}).ok());
+  EXPECT_EQ(values.memory, uint64_t{3} << 30);
+}
+
+TEST(FlagsTest, ABadSizeIsRefusedWithExamples) {
+  for (const char* text : {"64kb", "MiB", "-1", "99999999999GiB"}) {
+    Values values;
+    EXPECT_THAT(std::string(Parse(values, {"--memory", text}).status().message()),
+                HasSubstr("64KiB"));
+  }
+}
+
+TEST(FlagsTest, HelpShowsASizeAsItWouldBeWritten) {
+  uint64_t bytes = 256 << 20;
+  Flags flags("prog", "Does things.");
+  flags.Size("memory", "bound", &bytes);
+  EXPECT_THAT(flags.Help(), HasSubstr("256MiB"));
 }
 
 struct Letters {

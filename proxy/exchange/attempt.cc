@@ -42,9 +42,11 @@ void Attempt::OnStream(http::ClientStream& stream) {
 }
 
 void Attempt::OnConnectFailed(ResetReason reason) {
-  worker_.metrics.Add(cluster_->settings().metrics, UpstreamMetric::kConnectFailures,
-                      reason == ResetReason::kConnectTimeout ? observe::ConnectFailure::kTimeout
-                                                             : observe::ConnectFailure::kRefused);
+  using observe::ConnectFailure;
+  const ConnectFailure failure = reason == ResetReason::kConnectTimeout ? ConnectFailure::kTimeout
+                                 : reason == ResetReason::kOverload     ? ConnectFailure::kOther
+                                                                        : ConnectFailure::kRefused;
+  worker_.metrics.Add(cluster_->settings().metrics, UpstreamMetric::kConnectFailures, failure);
   Failed(reason);
 }
 
@@ -84,7 +86,8 @@ void Attempt::OnReset(ResetReason reason) {
 }
 
 void Attempt::Failed(ResetReason reason) {
-  if (!has_response()) {
+  // What we had no descriptor for says nothing about the endpoint.
+  if (!has_response() && reason != ResetReason::kOverload) {
     worker_.metrics.Add(endpoint().metrics, observe::EndpointMetric::kFailures);
     active_.OnFailure(worker_.io.loop.now_ns());
   }

@@ -42,6 +42,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
 
   // Null before there is one and after the response has ended.
   http::ClientStream* stream() { return stream_; }
+  const http::ClientStream* stream() const { return stream_; }
   const upstream::Endpoint& endpoint() const { return endpoints_->endpoints[endpoint_]; }
   upstream::Pool& pool() { return pool_; }
 

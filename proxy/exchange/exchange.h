@@ -77,6 +77,7 @@ class Exchange final : public plugins::Stream,
   void OnRequestEnd(const http::HeaderMap* trailers) override;
   void OnClientReset(http::ResetReason reason, const http::LocalError* error) override;
   void OnSendRoom() override;
+  size_t held_bytes() const override;
 
  private:
   enum class Stage : uint8_t { kHead, kCollecting, kUpstream, kHolding, kResponding, kDone };

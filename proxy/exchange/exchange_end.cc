@@ -36,16 +36,20 @@ void Exchange::ReplyWithReason(absl::string_view details) {
 void Exchange::OnClientReset(ResetReason reason, const http::LocalError* error) {
   request_ended_ = true;
   if (error != nullptr && stage_ != Stage::kResponding && stage_ != Stage::kDone) {
-    attempt_.reset();
-    plugins::LocalReply reply;
-    reply.status = error->status;
-    reply.details = error->details;
-    return ReplyLocal(reply, "http_request_error");
+    return ReplyWithReason(error->details);
   }
-  summary_.details = "downstream_disconnected";
-  summary_.flags.Add(ResponseFlag::kClientDisconnected);
+  const bool is_shed = reason == ResetReason::kOverload;
+  summary_.details = is_shed ? "overload" : "downstream_disconnected";
+  summary_.flags.Add(is_shed ? ResponseFlag::kOverload : ResponseFlag::kClientDisconnected);
+  if (is_shed) worker_.metrics.CountLocalReply(worker_.workers_group, summary_.details);
   attempt_.reset();
   Record();
+}
+
+size_t Exchange::held_bytes() const {
+  const http::ClientStream* stream = attempt_ ? attempt_->stream() : nullptr;
+  return block_->capacity + body_.size() + held_.size() + response_held_.size() +
+         (stream == nullptr ? 0 : stream->held_bytes());
 }
 
 void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view proxy_error) {
@@ -55,6 +59,10 @@ void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view pr
   if (stage_ == Stage::kResponding) return AbortResponse(copy.details);
   request_stop_ = response_stop_ = Hook::kNone;
   attempt_.reset();
+  // Nobody will be sent it any more.
+  body_.Clear();
+  body_sent_ = 0;
+  held_.Clear();
   is_local_ = true;
   response_ended_ = true;
   summary_.details = copy.details;

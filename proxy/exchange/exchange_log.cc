@@ -23,7 +23,8 @@ int64_t Since(int64_t start_ns, int64_t at_ns) { return at_ns == 0 ? -1 : at_ns 
 
 void Exchange::WriteLog() {
   const net::Address& peer = client_.peer_address();
-  const net::Address local = client_.local_address();
+  const observe::AccessLogFormat& format = listener_.access_log->format;
+  const net::Address local = format.uses_local_address() ? client_.local_address() : net::Address();
   observe::AccessRecord record;
   record.start_unix_ns = worker_.UnixNanos(summary_.start_ns);
   record.duration_ns = summary_.end_ns - summary_.start_ns;
@@ -55,7 +56,7 @@ void Exchange::WriteLog() {
   record.generation = summary_.generation;
   record.node = worker_.node;
   record.hostname = worker_.hostname;
-  worker_.log.Write(listener_.access_log->format, record, *listener_.access_log->file);
+  worker_.log.Write(format, record, *listener_.access_log->file);
 }
 
 }  // namespace sluice::exchange

@@ -89,10 +89,12 @@ class ServerStreamEvents {
   virtual void OnRequestBody(net::Buffer&& body) = 0;
   // The request is complete. `trailers` may be null; its memory is the stream's arena.
   virtual void OnRequestEnd(const HeaderMap* trailers) = 0;
-  // The client is gone or broke the protocol in mid-body (`error` says how to answer if nothing was
-  // sent yet; null if it is gone).
+  // The client is gone, broke the protocol in mid-body or, with kOverload, is given up (`error`
+  // says how to answer if nothing was sent yet; null if that cannot be).
   virtual void OnClientReset(ResetReason reason, const LocalError* error) = 0;
   virtual void OnSendRoom() = 0;
+  // Of the worker's pool, as good as it can be said: for choosing what to end when that is spent.
+  virtual size_t held_bytes() const = 0;
 
  protected:
   ~ServerStreamEvents() = default;
@@ -125,6 +127,9 @@ class ClientStream {
   virtual void PauseBody() = 0;
   virtual void ResumeBody() = 0;
   virtual bool is_send_blocked() const = 0;
+
+  // As ServerStreamEvents has it: bytes that wait on either way.
+  virtual size_t held_bytes() const = 0;
 
   // Whether any byte of this request may have reached the peer.
   virtual bool has_sent_bytes() const = 0;

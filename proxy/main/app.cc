@@ -88,13 +88,16 @@ absl::Status App::Start() {
 
 void App::MakeWorkers() {
   std::vector<server::Worker*> borrowed;
+  const size_t buffer_bytes = options_.buffer_memory > 0 ? options_.buffer_memory / options_.workers
+                                                         : server::Worker::kDefaultBufferBytes;
   for (uint64_t i = 0; i < options_.workers; ++i) {
-    workers_.push_back(
-        std::make_unique<server::Worker>(clock_, metrics_, log_,
-                                         server::Worker::Options{.name = absl::StrCat("worker-", i),
-                                                                 .node = options_.node,
-                                                                 .hostname = HostName(),
-                                                                 .seed = RandomNumber()}));
+    workers_.push_back(std::make_unique<server::Worker>(
+        clock_, metrics_, log_,
+        server::Worker::Options{.name = absl::StrCat("worker-", i),
+                                .node = options_.node,
+                                .hostname = HostName(),
+                                .seed = RandomNumber(),
+                                .buffer_budget_bytes = buffer_bytes}));
     borrowed.push_back(workers_.back().get());
   }
   const auto maker = [this](const std::string& name, const google::protobuf::Any& config,
@@ -113,8 +116,8 @@ void App::MakeWorkers() {
     loop_.PostFromAnyThread([this, applied] { OnApplied(applied); });
   };
   build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, std::move(hooks));
-  pages_ = std::make_unique<Pages>(state_, loop_, Pages::Sources{metrics_, log_, resolver_},
-                                   *build_, borrowed);
+  pages_ = std::make_unique<Pages>(
+      state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_}, *build_, borrowed);
 }
 
 absl::Status App::StartFile() {

@@ -13,6 +13,8 @@ namespace sluice::main {
 namespace {
 
 constexpr uint64_t kMaxWorkers = 256;
+// Below it a worker would shed in ordinary use: it reads 64 KiB at a time.
+constexpr uint64_t kLeastBufferMemory = uint64_t{1} << 20;
 
 Flags MakeFlags(Options& options) {
   Flags flags("sluice-proxy", "serves traffic as a control plane, or a file, says.");
@@ -25,6 +27,8 @@ Flags MakeFlags(Options& options) {
   flags.String("admin-listen", "IP:PORT", "address of the read-only admin pages",
                &options.admin_listen);
   flags.Uint("workers", "N", "threads that serve; 0 is one a processor", &options.workers);
+  flags.Size("buffer-memory", "bound on heads and bodies under way, all workers; 0 is 256MiB each",
+             &options.buffer_memory);
   flags.Duration("drain-timeout", "how long SIGTERM waits for requests", &options.drain_timeout);
   flags.Bool("version", "print the version and exit", &options.version);
   flags.Bool("help", "print this and exit", &options.help);
@@ -66,6 +70,10 @@ absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
     return absl::InvalidArgumentError(absl::StrCat("--workers: at most ", kMaxWorkers));
   }
   if (options.workers == 0) options.workers = Processors();
+  if (options.buffer_memory > 0 && options.buffer_memory / options.workers < kLeastBufferMemory) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--buffer-memory: at least 1MiB for each of ", options.workers, " workers"));
+  }
   return options;
 }
 

@@ -90,6 +90,8 @@ Page Pages::Metrics() {
   metrics.Set(ProcessMetric::kAccessLogLines, static_cast<double>(log.lines));
   metrics.Set(ProcessMetric::kAccessLogDropped, static_cast<double>(log.dropped));
   metrics.Set(ProcessMetric::kAccessLogWriteErrors, static_cast<double>(log.errors));
+  metrics.Set(ProcessMetric::kRateLimitEvictions,
+              static_cast<double>(sources_.counters.evictions()));
   const net::dns::Resolver::Stats& dns = sources_.resolver.stats();
   metrics.Set(ProcessMetric::kDnsResolutions, static_cast<double>(dns.resolved),
               static_cast<size_t>(observe::DnsResult::kOk));

@@ -19,6 +19,7 @@
 #include "proxy/net/dns/resolver.h"
 #include "proxy/observe/log_thread.h"
 #include "proxy/observe/metric_registry.h"
+#include "proxy/plugins/limit_count/counter_table.h"
 #include "proxy/server/admin/page.h"
 #include "proxy/server/worker.h"
 
@@ -45,6 +46,7 @@ class Pages final : public server::PageSource {
     observe::MetricRegistry& metrics;
     const observe::LogThread& log;
     const net::dns::Resolver& resolver;
+    const plugins::CounterTable& counters;
   };
 
   Pages(const ProxyState& state, event::Loop& loop, Sources sources, BuildThread& build,

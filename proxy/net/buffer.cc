@@ -8,6 +8,8 @@ namespace sluice::net {
 namespace {
 
 constexpr size_t kClassBytes[] = {4096, 16384, 65536};
+// Kept for the next burst, of each class: 64 KiB.
+constexpr size_t kKeptBytes = 65536;
 
 }  // namespace
 
@@ -38,9 +40,17 @@ BlockRef BlockPool::Take(BlockSize size) {
   } else {
     block = Allocate(kClassBytes[size_class], size_class);
   }
+  return Lend(block);
+}
+
+BlockRef BlockPool::Lend(Block* block) {
   block->references = 1;
   block->used = 0;
   lent_bytes_ += block->capacity;
+  if (is_exhausted() && !has_told_) [[unlikely]] {
+    has_told_ = true;
+    if (watcher_ != nullptr) watcher_->OnExhausted();
+  }
   return BlockRef(block);
 }
 
@@ -48,24 +58,23 @@ BlockRef BlockPool::TakeAtLeast(size_t bytes) {
   for (int i = 0; i < kClasses; ++i) {
     if (bytes <= kClassBytes[i] - sizeof(Block)) return Take(static_cast<BlockSize>(i));
   }
-  Block* block = Allocate(bytes + sizeof(Block), kUnpooled);
-  block->references = 1;
-  block->used = 0;
-  lent_bytes_ += block->capacity;
-  return BlockRef(block);
+  return Lend(Allocate(bytes + sizeof(Block), kUnpooled));
 }
 
 void BlockPool::Return(Block* block) {
   lent_bytes_ -= block->capacity;
+  if (!is_exhausted()) has_told_ = false;
   if (block->size_class == kUnpooled) return std::free(block);
   free_[block->size_class].blocks.push_back(block);
 }
 
 void BlockPool::Trim() {
-  for (FreeList& list : free_) {
+  for (int i = 0; i < kClasses; ++i) {
+    FreeList& list = free_[i];
+    const size_t kept = kKeptBytes / kClassBytes[i];
     // The oldest lie in front: those at the back are warm.
-    const size_t excess = (list.least + 1) / 2;
-    for (size_t i = 0; i < excess; ++i) std::free(list.blocks[i]);
+    const size_t excess = list.least <= kept ? 0 : (list.least - kept + 1) / 2;
+    for (size_t j = 0; j < excess; ++j) std::free(list.blocks[j]);
     list.blocks.erase(list.blocks.begin(), list.blocks.begin() + excess);
     list.least = list.blocks.size();
   }

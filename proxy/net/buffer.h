@@ -68,9 +68,20 @@ enum class BlockSize : uint8_t { k4K, k16K, k64K };
 // Lends blocks and keeps returned ones for reuse, most recently used first.
 //
 // `budget_bytes` bounds what is lent. Take() never fails, so that no error path exists in the
-// middle of a message; instead whoever starts something asks is_exhausted() first, and sheds.
+// middle of a message. Instead, whoever queues asks is_tight() how much may wait; whoever starts
+// something asks is_exhausted() first, and sheds; and the Watcher ends what is under way.
 class BlockPool {
  public:
+  // Told, within Take(), that the budget is spent; again only after it was not. Gives nothing back
+  // before it returns.
+  class Watcher {
+   public:
+    virtual void OnExhausted() = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
   explicit BlockPool(size_t budget_bytes) : budget_bytes_(budget_bytes) {}
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
@@ -80,10 +91,16 @@ class BlockPool {
   // The smallest block of at least `bytes`; larger than 64 KiB ones are not pooled.
   BlockRef TakeAtLeast(size_t bytes);
 
+  void Watch(Watcher* watcher) { watcher_ = watcher; }
+
+  // Half of the budget is lent: queues should be short.
+  bool is_tight() const { return lent_bytes_ >= budget_bytes_ / 2; }
   bool is_exhausted() const { return lent_bytes_ >= budget_bytes_; }
+  size_t budget_bytes() const { return budget_bytes_; }
   size_t lent_bytes() const { return lent_bytes_; }
 
-  // Gives back to the heap half of what was not used since the last call. Call once a second.
+  // Gives back to the heap half of what was not used since the last call, but for what the next
+  // few requests will need. Call once a second.
   void Trim();
 
  private:
@@ -96,10 +113,13 @@ class BlockPool {
   };
 
   Block* Allocate(size_t bytes, uint8_t size_class);
+  BlockRef Lend(Block* block);
   void Return(Block* block);
 
   const size_t budget_bytes_;
   size_t lent_bytes_ = 0;
+  Watcher* watcher_ = nullptr;
+  bool has_told_ = false;
   FreeList free_[kClasses];
 };
 

@@ -139,5 +139,24 @@ TEST_F(BufferTest, ThePoolSaysWhenItsBudgetIsSpentAndWhenItIsNot) {
   EXPECT_FALSE(pool.is_exhausted());
 }
 
+TEST_F(BufferTest, TheWatcherIsToldOnceEachTimeTheBudgetIsSpent) {
+  struct Count final : BlockPool::Watcher {
+    void OnExhausted() override { ++times; }
+    int times = 0;
+  } count;
+  BlockPool pool(100'000);
+  pool.Watch(&count);
+  BlockRef a = pool.Take(BlockSize::k64K);
+  EXPECT_TRUE(pool.is_tight());
+  EXPECT_EQ(count.times, 0);
+  BlockRef b = pool.Take(BlockSize::k64K);
+  BlockRef c = pool.Take(BlockSize::k64K);
+  EXPECT_EQ(count.times, 1);
+  b.Reset();
+  c.Reset();
+  b = pool.TakeAtLeast(200'000);
+  EXPECT_EQ(count.times, 2);
+}
+
 }  // namespace
 }  // namespace sluice::net

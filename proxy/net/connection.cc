@@ -15,6 +15,11 @@ constexpr int kGather = 16;
 // What is encrypted for one system call.
 constexpr size_t kSealAtOnce = 64 * 1024;
 
+void Count(std::atomic<uint64_t>& counter, ssize_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + static_cast<uint64_t>(n),
+                std::memory_order_relaxed);
+}
+
 }  // namespace
 
 BlockRef& IoContext::Scratch() {
@@ -94,7 +99,10 @@ ReadResult Connection::Read(char* out, size_t size) {
 
 ReadResult Connection::Receive(char* out, size_t size) {
   const ssize_t n = recv(fd_.get(), out, size, 0);
-  if (n > 0) return {ReadStatus::kData, static_cast<size_t>(n)};
+  if (n > 0) {
+    if (traffic_ != nullptr) Count(*traffic_->received, n);
+    return {ReadStatus::kData, static_cast<size_t>(n)};
+  }
   if (n == 0) return {ReadStatus::kEnd};
   return {errno == EAGAIN || errno == EINTR ? ReadStatus::kWouldBlock : ReadStatus::kError};
 }
@@ -121,7 +129,6 @@ ReadResult Connection::ReadSecure(char* out, size_t size) {
 }
 
 void Connection::FlushSoon() {
-  if (out_.size() >= kHighWater) was_above_ = true;
   if (writable_ && !connecting_) io_.loop.Schedule(*this, phase_);
 }
 
@@ -238,6 +245,7 @@ bool Connection::SendOnce(Buffer& bytes) {
     return false;
   }
   bytes_sent_ += static_cast<uint64_t>(n);
+  if (traffic_ != nullptr) Count(*traffic_->sent, n);
   size_t offered = 0;
   for (int i = 0; i < count; ++i) offered += pieces[i].iov_len;
   bytes.Drain(static_cast<size_t>(n));
@@ -279,10 +287,10 @@ void Connection::Flush() {
     if (secure_ != nullptr) secure_->wire().Clear();
   }
   if (!(secure_ == nullptr ? SendPlain() : SendSecure())) return;
-  const bool has_room = was_above_ && out_.size() <= kLowWater;
+  const bool has_room = owes_room_ && out_.size() <= high_water() / 2;
   const bool is_empty = tell_when_empty_ && is_flushed();
   if (!has_room && !is_empty) return;
-  was_above_ = false;
+  owes_room_ = false;
   tell_when_empty_ = false;
   owner_.OnWriteRoom();
 }

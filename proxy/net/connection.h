@@ -10,6 +10,7 @@
 // with Loop::DeleteLater().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -45,14 +46,21 @@ struct IoContext {
 // `readable`. kNeedsInput: go on when the socket is readable, or writable, again.
 SecureLayer::Progress DriveHandshake(IoContext& io, int fd, SecureLayer& secure, bool& readable);
 
+// Where the bytes of connections are counted as they pass the kernel's door, handshakes left out.
+// Written by the loop's thread only.
+struct Traffic {
+  std::atomic<uint64_t>* received = nullptr;
+  std::atomic<uint64_t>* sent = nullptr;
+};
+
 class Connection final : private event::Handler, private event::Task {
  public:
   class Owner {
    public:
     // There may be something to read, the end of the stream or an error included.
     virtual void OnReadable() = 0;
-    // The queue fell below the low-water mark after it had been above the high one, or emptied
-    // after Flush() had been asked to tell.
+    // The queue fell to half of the high-water mark after somebody was told that it is above, or
+    // emptied after TellWhenEmpty().
     virtual void OnWriteRoom() = 0;
     // Nothing more can be sent. What was received may still be read.
     virtual void OnWriteError(int error) = 0;
@@ -64,12 +72,16 @@ class Connection final : private event::Handler, private event::Task {
   };
 
   static constexpr size_t kHighWater = 256 * 1024;
-  static constexpr size_t kLowWater = kHighWater / 2;
+  // While the pool is tight.
+  static constexpr size_t kTightHighWater = 32 * 1024;
 
   // `phase` says when its writes are flushed. `connecting`: the socket comes from StartConnect(),
   // and its handshake, if there is to be one, has not begun; else that is done.
   Connection(IoContext& io, Transport transport, event::Phase phase, Owner& owner, bool connecting);
   ~Connection();
+
+  // `traffic`, and what it points to, outlives the connection.
+  void CountOn(const Traffic& traffic) { traffic_ = &traffic; }
 
   // Begins to receive events. RESOURCE_EXHAUSTED if the kernel refuses.
   absl::Status Register();
@@ -82,7 +94,17 @@ class Connection final : private event::Handler, private event::Task {
   // Bytes to send: append, then call FlushSoon().
   Buffer& out() { return out_; }
   void FlushSoon();
-  bool is_above_high_water() const { return out_.size() >= kHighWater; }
+  // More should wait. By rule zero a question with an effect: OnWriteRoom() will tell whoever heard
+  // yes, also where the mark, which moves with the pool, is higher by then.
+  bool is_above_high_water() const {
+    const bool is_above = out_.size() >= high_water();
+    owes_room_ = owes_room_ || is_above;
+    return is_above;
+  }
+  // What waits to be sent, encrypted or not.
+  size_t queued_bytes() const {
+    return out_.size() + (secure_ == nullptr ? 0 : secure_->wire().size());
+  }
   // Nothing is left to be sent.
   bool is_flushed() const {
     return out_.empty() && (secure_ == nullptr || secure_->wire().empty());
@@ -106,6 +128,7 @@ class Connection final : private event::Handler, private event::Task {
   IoContext& io() { return io_; }
 
  private:
+  size_t high_water() const { return io_.pool.is_tight() ? kTightHighWater : kHighWater; }
   void OnEvents(uint32_t events) override;
   void Run() override;
   void Flush();
@@ -126,6 +149,7 @@ class Connection final : private event::Handler, private event::Task {
   Owner& owner_;
   Buffer out_;
   uint64_t bytes_sent_ = 0;
+  const Traffic* traffic_ = nullptr;  // Null: not counted.
   const std::unique_ptr<SecureLayer> secure_;
   Fd fd_;
   const event::Phase phase_;
@@ -137,7 +161,7 @@ class Connection final : private event::Handler, private event::Task {
   bool writable_ = true;
   bool peer_closed_ = false;  // EPOLLRDHUP: data may still precede the end.
   bool failed_ = false;
-  bool was_above_ = false;
+  mutable bool owes_room_ = false;
   bool tell_when_empty_ = false;
   bool write_failed_ = false;
 };

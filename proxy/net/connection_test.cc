@@ -85,6 +85,18 @@ TEST_F(ConnectionTest, AQueueAboveTheMarkTellsWhenThereIsRoomAgain) {
   EXPECT_EQ(rooms_, 1);
 }
 
+TEST_F(ConnectionTest, WhoHeardOfAFullQueueHearsOfRoomThoughTheMarkHasRisen) {
+  connection_->out().AppendCopy(pool_, std::string(100 << 10, 'x'));
+  connection_->FlushSoon();
+  EXPECT_FALSE(connection_->is_above_high_water());
+  BlockRef large = pool_.TakeAtLeast(1 << 23);  // Half of the pool: tight.
+  EXPECT_TRUE(connection_->is_above_high_water());
+  large.Reset();
+  EXPECT_FALSE(connection_->is_above_high_water());
+  loop_.RunOnce(absl::ZeroDuration());
+  EXPECT_EQ(rooms_, 1);
+}
+
 TEST_F(ConnectionTest, AWriteToAClosedPeerIsToldOnce) {
   peer_.Close();
   for (int i = 0; i < 3; ++i) {

@@ -68,6 +68,9 @@ absl::StatusOr<Fd> StartConnect(const Address& address) {
   const socklen_t length = address.ToSockaddr(storage);
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0 &&
       errno != EINPROGRESS) {
+    if (errno == EADDRNOTAVAIL || errno == ENOBUFS || errno == ENOMEM) {
+      return absl::ResourceExhaustedError(absl::StrCat("connect: ", std::strerror(errno)));
+    }
     return absl::UnavailableError(absl::StrCat(address.ToString(), ": ", std::strerror(errno)));
   }
   return fd;

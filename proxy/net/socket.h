@@ -41,6 +41,8 @@ absl::StatusOr<Fd> Listen(const Address& address, int backlog);
 absl::Status ProbeBind(const Address& address);
 
 // A stream socket whose connection to `address` has been started.
+//   RESOURCE_EXHAUSTED   this process, or the host, is out of descriptors, memory or ports
+//   UNAVAILABLE          the address cannot be reached
 absl::StatusOr<Fd> StartConnect(const Address& address);
 
 // The error of a connection attempt that ended (SO_ERROR), 0 if it succeeded.

@@ -241,6 +241,11 @@ class Value {
 
 static_assert(kMaxFlagText <= kMaxShort);
 
+bool IsLocal(LogField field) {
+  return field == LogField::kLocalAddress || field == LogField::kLocalIp ||
+         field == LogField::kLocalPort;
+}
+
 char* Append(absl::string_view text, char* out) {
   std::memcpy(out, text.data(), text.size());
   return out + text.size();
@@ -331,6 +336,8 @@ void AccessLogFormat::Finish(absl::string_view end) {
   for (const Step& step : steps_) {
     fixed += step.literal.size() + kShortestValue;
     if (!IsText(step.op.source.field)) numbers += kMaxShort;
+    uses_local_address_ = uses_local_address_ || IsLocal(step.op.source.field) ||
+                          (step.op.alternative.has_value() && IsLocal(step.op.alternative->field));
   }
   // kMaxLogTemplate leaves room: at most 8 KiB of text, 600 operators, 64 names.
   assert(fixed < kMaxLine);

@@ -32,6 +32,9 @@ class AccessLogFormat {
   // length. The line is always whole: where values are too long, they are cut.
   size_t Format(const AccessRecord& record, char* out) const;
 
+  // Whether the record's `local` is looked at: to know it costs a system call.
+  bool uses_local_address() const { return uses_local_address_; }
+
  private:
   struct Step {
     std::string literal;  // Written before the operator.
@@ -47,6 +50,7 @@ class AccessLogFormat {
   void Finish(absl::string_view end);
 
   bool is_json_ = false;
+  bool uses_local_address_ = false;
   std::vector<Step> steps_;
   std::string pending_;     // While compiling: literal before the next step. Then: end of the line.
   size_t text_room_ = 0;    // Bytes of a line left for values that are text,

@@ -70,6 +70,13 @@ TEST(AccessLogTextTest, TheDefaultLineIsTheCombinedFormatAndMore) {
             "\"-\" \"curl/8\" 12 orders 10.0.0.1:8080 - via_upstream\n");
 }
 
+TEST(AccessLogTextTest, OnlyFormatsThatShowTheLocalAddressUseIt) {
+  EXPECT_FALSE(AccessLogFormat::Text("")->uses_local_address());
+  EXPECT_FALSE(AccessLogFormat::Json({})->uses_local_address());
+  EXPECT_TRUE(AccessLogFormat::Text("%DOWNSTREAM_LOCAL_ADDRESS%")->uses_local_address());
+  EXPECT_TRUE(AccessLogFormat::Json({{"port", "%DOWNSTREAM_LOCAL_PORT%"}})->uses_local_address());
+}
+
 TEST(AccessLogTextTest, WhatIsMissingIsADash) {
   Exchange nothing;
   nothing.record = AccessRecord();

@@ -47,6 +47,10 @@ constexpr MetricFamily kProcessFamilies[] = {
      "Lines lost because a file could not be written fast enough, or at all."},
     {"sluice_access_log_write_errors_total", kCounter,
      "Attempts to open or write an access log that failed."},
+    {"sluice_rate_limit_evictions_total", kCounter,
+     "Keys of rate limits that made room for others while their window was under way: their "
+     "budgets "
+     "began anew."},
     {"process_cpu_seconds_total", kCounter, "User and system time of the process."},
     {"process_resident_memory_bytes", kGauge, "Resident memory."},
     {"process_start_time_seconds", kGauge, "Start of the process, in seconds since 1970."},
@@ -62,7 +66,7 @@ absl::string_view NameAt(const absl::string_view (&names)[n], size_t index) {
 
 // The last enumerator has a row: with a row missing at the end, its cells would lie outside.
 static_assert(kFamiliesOf<WorkersMetric>.size() ==
-              static_cast<size_t>(WorkersMetric::kLocalReplies) + 1);
+              static_cast<size_t>(WorkersMetric::kConnectionsShed) + 1);
 static_assert(kFamiliesOf<ListenerMetric>.size() ==
               static_cast<size_t>(ListenerMetric::kTlsHandshakes) + 1);
 static_assert(kFamiliesOf<RouteMetric>.size() ==

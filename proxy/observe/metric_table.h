@@ -40,7 +40,7 @@ enum class ResetStage : uint8_t { kBeforeResponse, kAfterResponse };
 enum class DnsResult : uint8_t { kOk, kFailed };
 
 // Counted by workers, whatever they work on.
-enum class WorkersMetric : uint8_t { kLocalReplies };
+enum class WorkersMetric : uint8_t { kLocalReplies, kBufferBytes, kConnectionsShed };
 
 enum class ListenerMetric : uint8_t {
   kConnections,
@@ -95,6 +95,7 @@ enum class ProcessMetric : uint8_t {
   kAccessLogLines,
   kAccessLogDropped,
   kAccessLogWriteErrors,
+  kRateLimitEvictions,
   kCpuSeconds,
   kResidentMemory,
   kStartTime,
@@ -146,6 +147,10 @@ inline constexpr MetricFamily kWorkersFamilies[] = {
      "Responses given by the proxy itself, and exchanges that it ended, by reason "
      "(docs/reference/errors.md; those of plugins together as \"plugin\").",
      "details", kReasons, DetailsName},
+    {"sluice_buffer_bytes", kGauge,
+     "Memory for heads and bodies under way, within a second; --buffer-memory is its bound."},
+    {"sluice_connections_shed_total", kCounter,
+     "Connections ended because --buffer-memory was spent and they held most of it."},
 };
 
 inline constexpr MetricFamily kListenerFamilies[] = {
@@ -161,8 +166,8 @@ inline constexpr MetricFamily kListenerFamilies[] = {
     {"sluice_requests_active", kGauge, "Requests being served now."},
     {"sluice_request_duration_seconds", kHistogram,
      "From the first byte of a request to the last of its response."},
-    {"sluice_received_bytes_total", kCounter, "Bytes read from clients."},
-    {"sluice_sent_bytes_total", kCounter, "Bytes written to clients."},
+    {"sluice_received_bytes_total", kCounter, "Bytes of request bodies."},
+    {"sluice_sent_bytes_total", kCounter, "Bytes of response bodies."},
     {"sluice_tls_handshakes_total", kCounter,
      "TLS handshakes that ended: in full, as the continuation of an earlier session, or not at "
      "all.",
@@ -197,8 +202,10 @@ inline constexpr MetricFamily kUpstreamFamilies[] = {
     {"sluice_upstream_timeouts_total", kCounter,
      "Attempts whose response did not begin within the route's timeout."},
     {"sluice_upstream_retries_total", kCounter, "Attempts beyond a request's first."},
-    {"sluice_upstream_sent_bytes_total", kCounter, "Bytes written to endpoints."},
-    {"sluice_upstream_received_bytes_total", kCounter, "Bytes read from endpoints."},
+    {"sluice_upstream_sent_bytes_total", kCounter,
+     "Bytes written to endpoints, heads and framing included."},
+    {"sluice_upstream_received_bytes_total", kCounter,
+     "Bytes read from endpoints, heads and framing included."},
 };
 
 inline constexpr MetricFamily kEndpointFamilies[] = {

@@ -46,6 +46,12 @@ class WorkerMetrics {
   void Add(MetricGroup<Metric> group, Metric metric, Value value, uint64_t n = 1) {
     Increase(Cells(group)[First(metric) + static_cast<size_t>(value)], n);
   }
+  // The cell of a counter without a label, for what counts without knowing this class: by a load
+  // and a store of its own. Valid as long as the group.
+  template <typename Metric>
+  std::atomic<uint64_t>* CounterOf(MetricGroup<Metric> group, Metric metric) {
+    return Cells(group) + First(metric);
+  }
   // For gauges.
   template <typename Metric>
   void Subtract(MetricGroup<Metric> group, Metric metric, uint64_t n = 1) {

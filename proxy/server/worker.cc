@@ -21,6 +21,7 @@ Worker::Worker(const Clock& clock, observe::MetricRegistry& metrics, observe::Lo
       io_(loop_, pool_),
       exchange_(io_, metrics.AddWorker(), log.AddWriter(), options.seed),
       pool_context_{io_, exchange_.metrics, scratch_head_},
+      memory_guard_(io_, *this),
       tick_(loop_.timers(), &event::Timer::Call<Worker, &Worker::OnTick>, this) {
   exchange_.workers_group = metrics.workers_group();
   exchange_.node = options.node;
@@ -140,8 +141,24 @@ void Worker::CutFromAnyThread(absl::AnyInvocable<void(size_t)> done) {
   });
 }
 
+void Worker::ListHolders(std::vector<MemoryGuard::Holder>& holders) {
+  for (const auto& [address, listener] : listeners_) listener->ListHolders(holders);
+  for (const auto& listener : retired_) listener->ListHolders(holders);
+}
+
+void Worker::CountMemory() {
+  using observe::WorkersMetric;
+  observe::WorkerMetrics& metrics = exchange_.metrics;
+  // The difference may be negative: it wraps, and the sum is right.
+  metrics.Add(exchange_.workers_group, WorkersMetric::kBufferBytes,
+              pool_.lent_bytes() - std::exchange(counted_buffer_bytes_, pool_.lent_bytes()));
+  metrics.Add(exchange_.workers_group, WorkersMetric::kConnectionsShed,
+              memory_guard_.sheds() - std::exchange(counted_sheds_, memory_guard_.sheds()));
+}
+
 void Worker::OnTick() {
   pool_.Trim();
+  CountMemory();
   graveyard_.Sweep();
   std::erase_if(retired_, [](const auto& listener) { return listener->is_empty(); });
   const bool is_idle = retired_.empty() && exchange_.active_exchanges == 0;

@@ -14,6 +14,7 @@
 #include "absl/functional/any_invocable.h"
 #include "proxy/exchange/worker.h"
 #include "proxy/runtime/snapshot.h"
+#include "proxy/server/memory_guard.h"
 #include "proxy/server/worker_listener.h"
 
 namespace sluice::server {
@@ -24,14 +25,16 @@ struct NewSocket {
   net::Fd fd;
 };
 
-class Worker {
+class Worker final : private MemoryGuard::Owner {
  public:
+  static constexpr size_t kDefaultBufferBytes = size_t{256} << 20;
+
   struct Options {
     std::string name = "worker";  // Of its thread.
     std::string node;
     std::string hostname;
     uint64_t seed = 0;
-    size_t buffer_budget_bytes = size_t{256} << 20;
+    size_t buffer_budget_bytes = kDefaultBufferBytes;
   };
 
   Worker(const Clock& clock, observe::MetricRegistry& metrics, observe::LogThread& log,
@@ -71,7 +74,9 @@ class Worker {
              std::vector<runtime::ClusterStep>& steps, std::vector<NewSocket>& sockets);
   void ApplyCluster(runtime::ClusterStep& step);
   void ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets);
+  void ListHolders(std::vector<MemoryGuard::Holder>& holders) override;
   void OnTick();
+  void CountMemory();
 
   const std::string name_;
   event::Loop loop_;
@@ -85,6 +90,9 @@ class Worker {
   // By address: a listener that only changes its name keeps its socket.
   absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> listeners_;
   std::vector<std::unique_ptr<WorkerListener>> retired_;  // Until their connections have ended.
+  MemoryGuard memory_guard_;
+  uint64_t counted_buffer_bytes_ = 0;  // As the gauge has it.
+  uint64_t counted_sheds_ = 0;
   event::Timer tick_;
   absl::AnyInvocable<void()> on_idle_;
   std::thread thread_;

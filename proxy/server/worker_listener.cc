@@ -1,17 +1,9 @@
 #include "proxy/server/worker_listener.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
-#include <cerrno>
 #include <utility>
 
 namespace sluice::server {
 namespace {
-
-// Connections taken in one turn, so that those already open are not kept waiting.
-constexpr int kAcceptsPerTurn = 64;
-constexpr int64_t kPauseNs = 100'000'000;
 
 using http::h1::ServerConnection;
 using net::tls::ServerHandshake;
@@ -25,25 +17,17 @@ WorkerListener::WorkerListener(exchange::Worker& worker, http::h1::RawHead& scra
                                net::Fd fd, std::shared_ptr<const runtime::ListenerSpec> spec)
     : worker_(worker),
       scratch_head_(scratch_head),
-      fd_(std::move(fd)),
-      reserve_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      spec_(std::move(spec)),
-      accept_timer_(worker.io.loop.timers(),
-                    &event::Timer::Call<WorkerListener, &WorkerListener::ResumeAccepting>, this) {
+      listening_(worker.io.loop, std::move(fd), *this),
+      spec_(std::move(spec)) {
   state_.name = spec_->name;
   state_.rules = spec_->rules.get();
   state_.metrics = spec_->metrics;
   state_.access_log = spec_->access_log.get();
 }
 
-WorkerListener::~WorkerListener() {
-  if (fd_.is_open()) worker_.io.loop.Remove(fd_.get());
-}
+WorkerListener::~WorkerListener() = default;
 
-absl::Status WorkerListener::Start() {
-  // Level-triggered: what one turn leaves in the queue is told again in the next.
-  return worker_.io.loop.Add(fd_.get(), *this, EPOLLIN);
-}
+absl::Status WorkerListener::Start() { return listening_.Start(); }
 
 void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
   spec_ = std::move(spec);
@@ -55,11 +39,7 @@ void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
 
 void WorkerListener::Drain() {
   is_draining_ = true;
-  if (fd_.is_open()) {
-    worker_.io.loop.Remove(fd_.get());
-    fd_.Close();
-  }
-  accept_timer_.Cancel();
+  listening_.Close();
   // Drain() may close some at once, which erases them from the map.
   std::vector<ServerConnection*> all;
   all.reserve(connections_.size());
@@ -78,24 +58,14 @@ size_t WorkerListener::CloseConnections() {
   return cut;
 }
 
-void WorkerListener::OnEvents(uint32_t) {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    sockaddr_storage storage;
-    socklen_t length = sizeof(storage);
-    net::Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
-                       SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd.is_open()) {
-      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        return ShedForDescriptors();
-      }
-      if (errno == EAGAIN) return;
-      continue;  // ECONNABORTED and the like are of that one connection.
-    }
-    Accept(std::move(fd), net::Address::FromSockaddr(storage));
+void WorkerListener::ListHolders(std::vector<MemoryGuard::Holder>& holders) const {
+  for (const auto& [connection, owned] : connections_) {
+    const size_t bytes = connection->held_bytes();
+    if (bytes >= MemoryGuard::kLittle) holders.push_back({connection, bytes});
   }
 }
 
-void WorkerListener::Accept(net::Fd fd, const net::Address& peer) {
+void WorkerListener::OnAccept(net::Fd fd, const net::Address& peer) {
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnections);
   if (connection_count() >= spec_->max_connections)
     return CountRejected(ConnectionRejection::kLimit);
@@ -145,23 +115,7 @@ void WorkerListener::OnHandshakeFailed(ServerHandshake& handshake, absl::string_
   worker_.metrics.Add(state_.metrics, ListenerMetric::kTlsHandshakes, TlsHandshake::kFailed);
 }
 
-void WorkerListener::ShedForDescriptors() {
-  CountRejected(ConnectionRejection::kOverload);
-  // A queue that nobody empties would wake this loop for ever: take one off with the descriptor in
-  // reserve, and look away for a moment.
-  if (reserve_.is_open()) {
-    reserve_.Close();
-    net::Fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)).Close();
-    reserve_ = net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  }
-  worker_.io.loop.Modify(fd_.get(), 0);
-  accept_timer_.SetAt(worker_.io.loop.now_ns() + kPauseNs);
-}
-
-void WorkerListener::ResumeAccepting() {
-  if (!reserve_.is_open()) reserve_ = net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  worker_.io.loop.Modify(fd_.get(), EPOLLIN);
-}
+void WorkerListener::OnShed() { CountRejected(ConnectionRejection::kOverload); }
 
 void WorkerListener::OnClosed(ServerConnection& connection) {
   worker_.metrics.Subtract(state_.metrics, ListenerMetric::kConnectionsActive);
@@ -171,7 +125,13 @@ void WorkerListener::OnClosed(ServerConnection& connection) {
 }
 
 http::ServerStreamEvents* WorkerListener::NewStream(http::ServerStream& stream) {
-  return exchange::Exchange::Create(worker_, state_, stream);
+  http::ServerStreamEvents* exchange = exchange::Exchange::Create(worker_, state_, stream);
+  if (exchange == nullptr) {
+    // Nobody else counts what had no exchange.
+    worker_.metrics.Add(state_.metrics, ListenerMetric::kRequests, observe::CodeClass::k5xx);
+    worker_.metrics.CountLocalReply(worker_.workers_group, "overload");
+  }
+  return exchange;
 }
 
 }  // namespace sluice::server

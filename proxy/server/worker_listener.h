@@ -10,12 +10,14 @@
 #include "absl/container/flat_hash_map.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/http/h1/server_connection.h"
+#include "proxy/net/acceptor.h"
 #include "proxy/net/tls/server_handshake.h"
 #include "proxy/runtime/snapshot.h"
+#include "proxy/server/memory_guard.h"
 
 namespace sluice::server {
 
-class WorkerListener final : private event::Handler,
+class WorkerListener final : private net::Acceptor::Owner,
                              private http::h1::ServerConnection::Host,
                              private http::StreamAcceptor,
                              private net::tls::ServerHandshake::Owner {
@@ -37,18 +39,16 @@ class WorkerListener final : private event::Handler,
   void DropRules() { state_.rules = nullptr; }
   // Ends all connections now; returns how many were in the middle of an exchange.
   size_t CloseConnections();
+  void ListHolders(std::vector<MemoryGuard::Holder>& holders) const;
   bool is_empty() const { return connection_count() == 0; }
   size_t connection_count() const { return connections_.size() + handshakes_.size(); }
 
  private:
-  void OnEvents(uint32_t events) override;
-  void Accept(net::Fd fd, const net::Address& peer);
+  void OnAccept(net::Fd fd, const net::Address& peer) override;
+  void OnShed() override;
   // Gives a connection to its codec: by the protocol that TLS agreed on; HTTP/1.1 where none was.
   void Serve(net::Transport transport, const net::Address& peer);
   void CountRejected(observe::ConnectionRejection reason);
-  // Out of descriptors: closes what waits, with the one kept for that, and stops for a while.
-  void ShedForDescriptors();
-  void ResumeAccepting();
 
   const http::h1::ServerSettings& settings() const override { return spec_->http; }
   http::StreamAcceptor& acceptor() override { return *this; }
@@ -62,11 +62,9 @@ class WorkerListener final : private event::Handler,
 
   exchange::Worker& worker_;
   http::h1::RawHead& scratch_head_;
-  net::Fd fd_;
-  net::Fd reserve_;  // /dev/null, given up to accept and close when there are no others.
+  net::Acceptor listening_;
   std::shared_ptr<const runtime::ListenerSpec> spec_;
   exchange::ListenerState state_;
-  event::Timer accept_timer_;
   bool is_draining_ = false;
   uint64_t next_connection_ = 0;
   absl::flat_hash_map<http::h1::ServerConnection*, std::unique_ptr<http::h1::ServerConnection>>

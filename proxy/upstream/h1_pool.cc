@@ -13,6 +13,7 @@ H1Pool::H1Pool(PoolContext& context, const net::Address& address,
     : Pool(context.io, address),
       context_(context),
       settings_(std::move(settings)),
+      traffic_(TrafficOf(context.metrics, *settings_)),
       idle_timer_(context.io.loop.timers(), &event::Timer::Call<H1Pool, &H1Pool::OnIdleTimer>,
                   this) {}
 
@@ -35,6 +36,7 @@ void H1Pool::Open() {
     ClientConnection::Host& host = *this;
     auto connection = std::make_unique<ClientConnection>(io_, *std::move(fd), host,
                                                          settings_->connect_timeout_ns);
+    connection->CountOn(traffic_);
     if (connection->Start().ok()) {
       ClientConnection* key = connection.get();
       connections_.emplace(key, std::move(connection));
@@ -42,13 +44,15 @@ void H1Pool::Open() {
     }
   }
   // The waiter is told from the loop, as of any other failure.
+  failure_ =
+      absl::IsUnavailable(fd.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
   ++failed_starts_;
   io_.loop.Schedule(*this, event::Phase::kReady);
 }
 
 void H1Pool::Run() {
   for (size_t left = std::exchange(failed_starts_, 0); left > 0; --left) {
-    if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(ResetReason::kConnectFailed);
+    if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(failure_);
   }
 }
 

@@ -13,7 +13,9 @@ class H2Pool::Member final : private ClientConnection::Owner {
   Member(H2Pool& pool, net::IoContext& io, net::Fd fd)
       : pool_(pool),
         connection_(io, std::move(fd), /*connecting=*/true, *this, ClientConnection::Options()),
-        timer_(io.loop.timers(), &event::Timer::Call<Member, &Member::OnTimer>, this) {}
+        timer_(io.loop.timers(), &event::Timer::Call<Member, &Member::OnTimer>, this) {
+    connection_.CountOn(pool.traffic_);
+  }
 
   absl::Status Start(int64_t connect_timeout_ns) {
     timer_.SetAt(pool_.io_.loop.now_ns() + connect_timeout_ns);
@@ -56,7 +58,10 @@ class H2Pool::Member final : private ClientConnection::Owner {
 
 H2Pool::H2Pool(PoolContext& context, const net::Address& address,
                std::shared_ptr<const Settings> settings)
-    : Pool(context.io, address), metrics_(context.metrics), settings_(std::move(settings)) {}
+    : Pool(context.io, address),
+      metrics_(context.metrics),
+      settings_(std::move(settings)),
+      traffic_(TrafficOf(metrics_, *settings_)) {}
 
 H2Pool::~H2Pool() = default;
 
@@ -89,13 +94,15 @@ void H2Pool::Open() {
       return;
     }
   }
+  failure_ =
+      absl::IsUnavailable(fd.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
   failed_start_ = true;
   io_.loop.Schedule(*this, event::Phase::kReady);
 }
 
 void H2Pool::Run() {
   if (!std::exchange(failed_start_, false)) return;
-  while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(ResetReason::kConnectFailed);
+  while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(failure_);
 }
 
 void H2Pool::Serve() {

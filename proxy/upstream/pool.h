@@ -81,6 +81,13 @@ struct PoolContext {
   http::h1::RawHead& scratch_head;
 };
 
+// Counts on the upstream's metrics; valid as long as `settings`.
+inline net::Traffic TrafficOf(observe::WorkerMetrics& metrics, const Settings& settings) {
+  using observe::UpstreamMetric;
+  return {metrics.CounterOf(settings.metrics, UpstreamMetric::kReceivedBytes),
+          metrics.CounterOf(settings.metrics, UpstreamMetric::kSentBytes)};
+}
+
 std::unique_ptr<Pool> MakePool(PoolContext& context, const net::Address& address,
                                std::shared_ptr<const Settings> settings);
 

@@ -1,6 +1,7 @@
 """Starts our programs on free ports, and ends them."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,10 +16,18 @@ def runfile(path):
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port of 127.0.0.1 that nobody uses now. Below those that the kernel gives to connections:
+    one of these may be taken before the caller binds."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        first_of_connections = int(f.read().split()[0])
+    while True:
+        port = random.randrange(10000, max(first_of_connections, 20000))
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def wait_until(condition, what, seconds=30):
@@ -82,6 +91,9 @@ class Process:
         self.process.wait()
         self._reader.join(5)
         self.process.stdout.close()
+        # It goes on after a race, and its exit status is lost with a kill.
+        if any("Sanitizer" in line or "runtime error:" in line for line in self.lines):
+            raise AssertionError("\n".join(self.lines))
 
     def __enter__(self):
         return self

@@ -112,6 +112,10 @@ class Server:
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def limit_receive_buffer(self, size):
+        """What the kernel takes of a connection, accepted from now on, before it is read."""
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
     def _accept(self):
         while True:
             try:

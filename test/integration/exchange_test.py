@@ -7,6 +7,7 @@ import socket
 import threading
 import unittest
 
+from harness.fleet_case import fetch, metric
 from harness.process import Proxy, free_port, wait_until
 from harness.raw import Client, Server, once
 
@@ -96,7 +97,21 @@ class ExchangeTest(unittest.TestCase):
             lines = f.read().splitlines()
         return lines if len(lines) >= count else None
 
+    def upstream_metric(self, name):
+        page = fetch(self.proxy.admin_port, "/stats/prometheus")
+        return metric(page, 'sluice_upstream_%s{upstream="up"}' % name)
+
     # --- Connections ---
+
+    def test_bytes_to_and_from_the_upstream_are_counted_with_their_heads(self):
+        response = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nworld"
+        self.start(once(response))
+        client = self.client()
+        for _ in range(3):
+            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").response()
+        self.assertEqual(self.upstream_metric("sent_bytes_total"),
+                         sum(len(head) + 5 for head in self.upstream.requests))
+        self.assertEqual(self.upstream_metric("received_bytes_total"), 3 * len(response))
 
     def test_a_connection_carries_many_requests_on_both_sides(self):
         self.start()

@@ -86,6 +86,10 @@ void ClientConnection::ResumeBody() {
   if (--pauses_ == 0) connection_.io().loop.Schedule(*this, event::Phase::kReady);
 }
 
+size_t ClientConnection::held_bytes() const {
+  return connection_.queued_bytes() + (pending_ ? pending_->capacity : 0);
+}
+
 // --- Response ------------------------------------------------------------------------------------
 
 void ClientConnection::OnReadable() {

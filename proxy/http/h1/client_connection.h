@@ -35,6 +35,7 @@ class ClientConnection final : private net::Connection::Owner,
   // `fd` comes from net::StartConnect().
   ClientConnection(net::IoContext& io, net::Fd fd, Host& host, int64_t connect_timeout_ns);
   ~ClientConnection();
+  void CountOn(const net::Traffic& traffic) { connection_.CountOn(traffic); }
   absl::Status Start();
 
   // Takes the connection, which is open and idle, for one request.
@@ -52,6 +53,7 @@ class ClientConnection final : private net::Connection::Owner,
   void PauseBody() override { ++pauses_; }
   void ResumeBody() override;
   bool is_send_blocked() const override { return connection_.is_above_high_water(); }
+  size_t held_bytes() const override;
   bool has_sent_bytes() const override { return connection_.bytes_sent() > sent_before_; }
   bool is_reused() const override { return requests_ > 1; }
   net::Address local_address() const override { return net::LocalAddress(connection_.fd()); }

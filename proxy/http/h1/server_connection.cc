@@ -21,6 +21,7 @@ constexpr int64_t kRateCheckNs = 1'000'000'000;
 
 constexpr LocalError kHeaderTimeout{408, "request_header_timeout"};
 constexpr LocalError kBodyTimeout{408, "request_body_timeout"};
+constexpr LocalError kOverload{503, "overload"};
 constexpr LocalError kBadChunk{400, "bad_chunk"};
 constexpr LocalError kBadTrailers{400, "bad_trailers"};
 
@@ -57,9 +58,15 @@ void ServerConnection::CloseNow() {
   Closed();
 }
 
-net::Address ServerConnection::local_address() const {
-  if (local_.port() == 0) local_ = net::LocalAddress(connection_.fd());
-  return local_;
+size_t ServerConnection::held_bytes() const {
+  return connection_.queued_bytes() + (pending_ ? pending_->capacity : 0) +
+         (exchange_ == nullptr ? 0 : exchange_->held_bytes());
+}
+
+void ServerConnection::Shed() {
+  if (state_ == State::kClosed) return;
+  is_cut_ = response_begun_ && (!response_done_ || !connection_.is_flushed());
+  FailRequest(ResetReason::kOverload, &kOverload);
 }
 
 // --- Input ---------------------------------------------------------------------------------------

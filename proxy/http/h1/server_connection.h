@@ -68,6 +68,11 @@ class ServerConnection final : private net::Connection::Owner,
   // Closes it now, resetting what is under way.
   void CloseNow();
 
+  // What it holds of the worker's pool, its exchange included, as good as it can be said.
+  size_t held_bytes() const;
+  // Gives that back: a request that was not answered yet is answered 503, all else is cut.
+  void Shed();
+
   void SendInformational(const ResponseHead& head) override;
   void SendHead(const ResponseHead& head, bool end) override;
   void SendBody(net::Buffer&& body, bool end) override;
@@ -78,7 +83,7 @@ class ServerConnection final : private net::Connection::Owner,
   void ResumeBody() override;
   bool is_send_blocked() const override { return connection_.is_above_high_water(); }
   const net::Address& peer_address() const override { return peer_; }
-  net::Address local_address() const override;
+  net::Address local_address() const override { return net::LocalAddress(connection_.fd()); }
   uint64_t connection_id() const override { return id_; }
   const net::SecureLayer* secure() const override { return connection_.secure(); }
 
@@ -123,7 +128,6 @@ class ServerConnection final : private net::Connection::Owner,
   ServerStreamEvents* exchange_ = nullptr;  // Null before, and after it let go.
   BodyDecoder decoder_;
   const net::Address peer_;
-  mutable net::Address local_;  // Asked for once: every line of an access log wants it.
   const uint64_t id_;
   uint64_t requests_ = 0;
 

@@ -81,6 +81,7 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
                    const Options& options);
   // Streams that are open hear nothing more.
   ~ClientConnection();
+  void CountOn(const net::Traffic& traffic) { socket_.CountOn(traffic); }
 
   // RESOURCE_EXHAUSTED if the kernel refuses; the owner is told nothing then.
   [[nodiscard]] absl::Status Start();

@@ -40,6 +40,7 @@ class OutgoingStream final : public ClientStream, private event::Task {
   void PauseBody() override { ++pauses_; }
   void ResumeBody() override;
   bool is_send_blocked() const override { return queue_.size() >= kHighWater; }
+  size_t held_bytes() const override { return queue_.size() + received_.size(); }
   bool has_sent_bytes() const override;
   bool is_reused() const override { return id_ > 1; }
   net::Address local_address() const override;

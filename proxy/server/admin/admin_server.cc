@@ -1,7 +1,5 @@
 #include "proxy/server/admin/admin_server.h"
 
-#include <sys/socket.h>
-
 #include <utility>
 
 #include "base/status_macros.h"
@@ -48,6 +46,7 @@ class AdminServer::Request final : public http::ServerStreamEvents {
     OnBadRequest(*error);
   }
   void OnSendRoom() override {}
+  size_t held_bytes() const override { return 0; }
 
  private:
   void Answer(Page page) {
@@ -82,25 +81,22 @@ class AdminServer::Request final : public http::ServerStreamEvents {
 AdminServer::AdminServer(net::IoContext& io, PageSource& pages) : io_(io), pages_(pages) {}
 
 AdminServer::~AdminServer() {
-  if (fd_.is_open()) io_.loop.Remove(fd_.get());
   while (!connections_.empty()) connections_.begin()->first->CloseNow();
 }
 
 absl::Status AdminServer::Start(const net::Address& address) {
   if (address.port() != 0) RETURN_IF_ERROR(net::ProbeBind(address));
-  ASSIGN_OR_RETURN(fd_, net::Listen(address, 128));
-  return io_.loop.Add(fd_.get(), *this, EPOLLIN);
+  ASSIGN_OR_RETURN(net::Fd fd, net::Listen(address, 128));
+  net::Acceptor::Owner& owner = *this;
+  listening_.emplace(io_.loop, std::move(fd), owner);
+  return listening_->Start();
 }
 
-void AdminServer::OnEvents(uint32_t) {
-  sockaddr_storage storage;
-  socklen_t length = sizeof(storage);
-  net::Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd.is_open() || connections_.size() >= kMaxConnections) return;
+void AdminServer::OnAccept(net::Fd fd, const net::Address& peer) {
+  if (connections_.size() >= kMaxConnections) return;
   http::h1::ServerConnection::Host& host = *this;
-  auto connection = std::make_unique<http::h1::ServerConnection>(
-      io_, std::move(fd), net::Address::FromSockaddr(storage), ++next_id_, host);
+  auto connection =
+      std::make_unique<http::h1::ServerConnection>(io_, std::move(fd), peer, ++next_id_, host);
   if (!connection->Start().ok()) return;
   http::h1::ServerConnection* key = connection.get();
   connections_.emplace(key, std::move(connection));

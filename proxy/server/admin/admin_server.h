@@ -6,15 +6,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "proxy/http/h1/server_connection.h"
+#include "proxy/net/acceptor.h"
 #include "proxy/net/connection.h"
 #include "proxy/server/admin/page.h"
 
 namespace sluice::server {
 
-class AdminServer final : private event::Handler,
+class AdminServer final : private net::Acceptor::Owner,
                           private http::h1::ServerConnection::Host,
                           private http::StreamAcceptor {
  public:
@@ -24,12 +26,13 @@ class AdminServer final : private event::Handler,
   // Errors as net::Listen().
   absl::Status Start(const net::Address& address);
   // Where it listens: for port 0.
-  net::Address address() const { return net::LocalAddress(fd_.get()); }
+  net::Address address() const { return net::LocalAddress(listening_->fd()); }
 
  private:
   class Request;
 
-  void OnEvents(uint32_t events) override;
+  void OnAccept(net::Fd fd, const net::Address& peer) override;
+  void OnShed() override {}
   const http::h1::ServerSettings& settings() const override { return settings_; }
   http::StreamAcceptor& acceptor() override { return *this; }
   bool is_draining() const override { return false; }
@@ -39,7 +42,7 @@ class AdminServer final : private event::Handler,
 
   net::IoContext& io_;
   PageSource& pages_;
-  net::Fd fd_;
+  std::optional<net::Acceptor> listening_;
   const http::h1::ServerSettings settings_;
   http::h1::RawHead scratch_head_;
   uint64_t next_id_ = 0;

@@ -1,0 +1,81 @@
+#include "proxy/net/acceptor.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace sluice::net {
+namespace {
+
+// Connections taken in one turn, so that those already open are not kept waiting.
+constexpr int kAcceptsPerTurn = 64;
+constexpr int64_t kPauseNs = 100'000'000;
+
+Fd OpenReserve() { return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+bool IsExhaustion(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Acceptor::Acceptor(event::Loop& loop, Fd fd, Owner& owner)
+    : loop_(loop),
+      owner_(owner),
+      fd_(std::move(fd)),
+      reserve_(OpenReserve()),
+      resume_timer_(loop.timers(), &event::Timer::Call<Acceptor, &Acceptor::Resume>, this) {}
+
+Acceptor::~Acceptor() { Close(); }
+
+absl::Status Acceptor::Start() {
+  // Level-triggered: what one turn leaves in the queue is told again in the next.
+  return loop_.Add(fd_.get(), *this, EPOLLIN);
+}
+
+void Acceptor::Close() {
+  resume_timer_.Cancel();
+  if (!fd_.is_open()) return;
+  loop_.Remove(fd_.get());
+  fd_.Close();
+}
+
+void Acceptor::OnEvents(uint32_t) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    sockaddr_storage storage;
+    socklen_t length = sizeof(storage);
+    Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
+                  SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd.is_open()) {
+      if (IsExhaustion(errno)) return Shed();
+      if (errno == EAGAIN) return;
+      continue;  // ECONNABORTED and the like are of that one connection.
+    }
+    owner_.OnAccept(std::move(fd), Address::FromSockaddr(storage));
+    if (!fd_.is_open()) return;
+  }
+}
+
+void Acceptor::Shed() {
+  if (reserve_.is_open()) {
+    reserve_.Close();
+    Fd waiting(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    // The kernel looks for a descriptor first: its complaint does not say that somebody waits.
+    const bool is_empty = !waiting.is_open() && errno == EAGAIN;
+    waiting.Close();
+    reserve_ = OpenReserve();
+    if (is_empty) return;
+  }
+  loop_.Modify(fd_.get(), 0);
+  resume_timer_.SetAt(loop_.now_ns() + kPauseNs);
+  owner_.OnShed();
+}
+
+void Acceptor::Resume() {
+  if (!reserve_.is_open()) reserve_ = OpenReserve();
+  loop_.Modify(fd_.get(), EPOLLIN);
+}
+
+}  // namespace sluice::net

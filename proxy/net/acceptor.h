@@ -1,0 +1,52 @@
+// A listening socket on a loop: accepts what comes, and sheds when there are no descriptors left.
+//
+// Out of descriptors, a queue that nobody empties would wake the loop for ever. So one descriptor
+// is kept in reserve: with it the longest waiting connection is taken off and closed, and for 100
+// ms the queue is left alone. Who waits in it is served if descriptors come free meanwhile.
+//
+// Thread: the loop's. Ownership: the Owner's, which it must not outlive.
+#pragma once
+
+#include "absl/status/status.h"
+#include "proxy/event/loop.h"
+#include "proxy/net/address.h"
+#include "proxy/net/socket.h"
+
+namespace sluice::net {
+
+class Acceptor final : private event::Handler {
+ public:
+  class Owner {
+   public:
+    virtual void OnAccept(Fd fd, const Address& peer) = 0;
+    // A connection was closed unserved: this process, or the host, is out of descriptors or memory.
+    virtual void OnShed() = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // `fd` listens.
+  Acceptor(event::Loop& loop, Fd fd, Owner& owner);
+  ~Acceptor();
+
+  // Begins to accept. RESOURCE_EXHAUSTED if the kernel refuses.
+  absl::Status Start();
+  // Accepts no more: closes the socket.
+  void Close();
+
+  int fd() const { return fd_.get(); }
+
+ private:
+  void OnEvents(uint32_t events) override;
+  void Shed();
+  void Resume();
+
+  event::Loop& loop_;
+  Owner& owner_;
+  Fd fd_;
+  Fd reserve_;
+  event::Timer resume_timer_;
+};
+
+}  // namespace sluice::net

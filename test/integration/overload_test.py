@@ -1,0 +1,253 @@
+"""Out of descriptors or of buffer memory the proxy sheds what it must, goes on, and recovers."""
+
+import os
+import resource
+import select
+import socket
+import threading
+import time
+import unittest
+import urllib.request
+
+from harness.fleet_case import metric
+from harness.process import Proxy, wait_until
+from harness.raw import Client, Server
+
+CONFIG = """
+kind: Listener
+name: public
+address: 127.0.0.1:{port}
+---
+kind: Upstream
+name: up
+endpoints: [{address: "127.0.0.1:%d"}]
+---
+kind: Route
+name: all
+upstream: up
+timeout: 0s
+"""
+
+SMALL = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+MEBIBYTE = 1 << 20
+
+
+def cpu_seconds(pid):
+    """User and system time of a process."""
+    with open("/proc/%d/stat" % pid) as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid):
+    """What was resident at most."""
+    with open("/proc/%d/status" % pid) as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM:"))
+
+
+class OverloadCase(unittest.TestCase):
+    def start(self, serve=None, extra=()):
+        self.upstream = Server(serve)
+        self.addCleanup(self.upstream.close)
+        self.proxy = Proxy(CONFIG % self.upstream.port, extra=extra)
+        self.addCleanup(self.proxy.stop)
+
+    def client(self):
+        client = Client(self.proxy.port)
+        self.addCleanup(client.close)
+        return client
+
+    def metric(self, name):
+        url = "http://127.0.0.1:%d/stats/prometheus" % self.proxy.admin_port
+        with urllib.request.urlopen(url, timeout=60) as page:
+            return metric(page.read().decode(), name)
+
+    def served(self):
+        """Whether a new connection is served now."""
+        try:
+            with Client(self.proxy.port) as client:
+                return client.send(SMALL).response().status == 200
+        except (OSError, EOFError):
+            return False
+
+    def assert_does_not_spin(self):
+        before = cpu_seconds(self.proxy.pid)
+        time.sleep(1)  # The span of the measurement.
+        self.assertLess(cpu_seconds(self.proxy.pid) - before, 0.3)
+
+
+class DescriptorTest(OverloadCase):
+    def limit_descriptors(self, free):
+        """Leaves the running proxy so many more."""
+        used = len(os.listdir("/proc/%d/fd" % self.proxy.pid))
+        _, hard = resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE, (used + free, hard))
+
+    def free_descriptors(self):
+        _, hard = resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE, (hard, hard))
+
+    def connect_in_vain(self, port):
+        """A connection that nobody may ever accept."""
+        s = socket.create_connection(("127.0.0.1", port))
+        self.addCleanup(s.close)
+        return s
+
+    def test_without_descriptors_at_accept_it_serves_who_is_there_and_recovers(self):
+        self.start()
+        there = self.client()
+        self.assertEqual(there.send(SMALL).response().status, 200)
+        self.limit_descriptors(free=4)
+        waiting = [self.connect_in_vain(self.proxy.port) for _ in range(100)]
+        # The admin pages have a queue of their own, on another thread.
+        waiting += [self.connect_in_vain(self.proxy.admin_port) for _ in range(10)]
+        self.assert_does_not_spin()
+        self.assertEqual(there.send(SMALL).response().status, 200)
+        for s in waiting:
+            s.close()
+        wait_until(self.served, "a new connection to be served")
+        self.free_descriptors()
+        self.assertGreater(self.metric(
+            'sluice_connections_rejected_total{listener="public",reason="overload"}'), 0)
+        self.assertEqual(there.send(SMALL).response().status, 200)
+
+    def test_without_a_descriptor_for_the_upstream_the_request_is_answered_and_the_next_is_served(self):
+        self.start()
+        client = self.client()
+        client.send(b"GET")
+        wait_until(lambda: self.metric('sluice_connections_active{listener="public"}') == 1,
+                   "the connection to be accepted")
+        # The scrape's connection may still be open, and its descriptor would do.
+        wait_until(lambda: self.is_admin_idle(), "the scrape's end")
+        self.limit_descriptors(free=0)
+        response = client.send(SMALL[3:]).response()
+        self.assertEqual(response.status, 503)
+        self.assertIn("overload", response.headers["proxy-status"])
+        self.free_descriptors()
+        self.assertEqual(client.send(SMALL).response().status, 200)
+        self.assertEqual(self.metric(
+            'sluice_upstream_connect_failures_total{upstream="up",reason="other"}'), 1)
+        # The endpoint was not to blame.
+        self.assertEqual(self.metric('sluice_upstream_endpoint_failures_total{upstream="up"'), 0)
+
+    def is_admin_idle(self):
+        """Whether nobody is connected to the admin port."""
+        with open("/proc/net/tcp") as f:
+            return not any((" 0100007F:%04X " % self.proxy.admin_port) in line and " 01 " in line
+                           for line in f)
+
+
+def send_forever(server, connection):
+    """Answers with a body that never ends."""
+    connection.read_until(b"\r\n\r\n")
+    connection.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        connection.send(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
+
+
+class MemoryTest(OverloadCase):
+    BUDGET = 8 * MEBIBYTE
+    EXTRA = ("--buffer-memory", "8MiB")
+
+    def start_with_small_and_large(self):
+        """/ is answered at once, /large with a body without end; what is PUT is never read."""
+        self.forever = threading.Event()
+        self.addCleanup(self.forever.set)
+
+        def serve(server, connection):
+            while True:
+                head = connection.read_until(b"\r\n\r\n")
+                if head.startswith(b"PUT"):
+                    self.forever.wait(120)
+                    return
+                if b" /large " in head:
+                    connection.buffer = head
+                    return send_forever(server, connection)
+                connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        self.start(serve, self.EXTRA)
+        # What the kernel holds is not the proxy's.
+        self.upstream.limit_receive_buffer(4096)
+
+    def slow_reader(self):
+        """Asks for the body without end and reads nothing of it, with little room in the kernel."""
+        client = Client.__new__(Client)
+        client.buffer = b""
+        client.socket = socket.socket()
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.socket.settimeout(60)
+        client.socket.connect(("127.0.0.1", self.proxy.port))
+        self.addCleanup(client.close)
+        return client.send(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    def assert_sheds_and_goes_on(self):
+        wait_until(lambda: self.metric("sluice_connections_shed_total") > 0, "it to shed")
+        self.assertGreater(self.metric('sluice_local_replies_total{details="overload"}'), 0)
+        # Who comes now is served: an eighth is free.
+        wait_until(self.served, "a small request to be served")
+        self.assert_does_not_spin()
+        self.assertTrue(self.served())
+        self.assertLess(self.metric("sluice_buffer_bytes"), self.BUDGET)
+        self.assertLess(resident_bytes(self.proxy.pid), 64 * MEBIBYTE)
+
+    def test_clients_that_do_not_read_are_cut_before_they_hold_too_much(self):
+        self.start_with_small_and_large()
+        readers = [self.slow_reader() for _ in range(200)]
+        self.assert_sheds_and_goes_on()
+        # Whose transfer was cut sees it; the others go on.
+        self.assertTrue(any(is_over(reader) for reader in readers))
+        self.assertFalse(all(is_over(reader) for reader in readers))
+
+    def test_uploads_that_the_upstream_does_not_read_are_answered_503(self):
+        self.start_with_small_and_large()
+        answered = threading.Event()
+
+        def upload():
+            with Client(self.proxy.port) as client:
+                client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (1 << 30))
+                client.socket.setblocking(False)
+                while not self.forever.is_set():
+                    readable, writable, _ = select.select([client.socket], [client.socket], [], 1)
+                    if readable:
+                        client.socket.settimeout(60)
+                        self.assertEqual(client.response().status, 503)
+                        return answered.set()
+                    if writable:
+                        client.socket.send(b"x" * 65536)
+        threads = [threading.Thread(target=upload) for _ in range(100)]
+        for thread in threads:
+            thread.start()
+        try:
+            self.assert_sheds_and_goes_on()
+            self.assertTrue(answered.wait(60), "an upload is answered")
+        finally:
+            self.forever.set()
+            for thread in threads:
+                thread.join()
+
+    def test_memory_comes_back_when_the_slow_are_gone(self):
+        self.start_with_small_and_large()
+        readers = [self.slow_reader() for _ in range(200)]
+        wait_until(lambda: self.metric("sluice_connections_shed_total") > 0, "it to shed")
+        for reader in readers:
+            reader.close()
+        # A scratch block and what the scrape itself needs.
+        wait_until(lambda: self.metric("sluice_buffer_bytes") < 256 * 1024, "memory to come back")
+        self.assertTrue(self.served())
+
+
+def is_over(client):
+    """Whether what comes ends, rather than being more than could lie anywhere on the way."""
+    left = 16 * MEBIBYTE
+    try:
+        while left > 0:
+            data = client.socket.recv(65536)
+            if not data:
+                return True
+            left -= len(data)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    unittest.main()
