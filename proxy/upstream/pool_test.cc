@@ -1,0 +1,268 @@
+// Pools and a server's sockets in the test's hand.
+#include "proxy/upstream/pool.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::upstream {
+namespace {
+
+// One request and its response: what an attempt is to a pool.
+class Request final : public http::ClientStreamEvents, public Pool::Waiter {
+ public:
+  explicit Request(net::BlockPool& pool) : arena_(pool, memory_, memory_ + sizeof(memory_)) {}
+  ~Request() {
+    if (stream_ != nullptr) stream_->Reset(http::ResetReason::kLocalReset);
+  }
+
+  void Acquire(Pool& pool, bool fresh = false) {
+    if (http::ClientStream* stream = pool.Acquire(*this, *this, fresh)) OnStream(*stream);
+  }
+  void Send() {
+    http::RequestHead head(arena_);
+    head.method_id = http::Method::kGet;
+    head.method = "GET";
+    head.path = "/";
+    head.authority = "a";
+    stream_->SendHead(head, true);
+  }
+
+  bool has_stream() const { return stream_ != nullptr; }
+  bool is_reused() const { return stream_->is_reused(); }
+  std::optional<http::ResetReason> failure() const { return failure_; }
+  int status() const { return status_; }
+
+ private:
+  http::Arena& arena() override { return arena_; }
+  void OnInformational(http::ResponseHead&) override {}
+  void OnHead(http::ResponseHead& head, bool end) override {
+    status_ = head.status;
+    if (end) LetGo();
+  }
+  void OnBody(net::Buffer&&) override {}
+  void OnEnd(const http::HeaderMap*) override { LetGo(); }
+  void OnReset(http::ResetReason reason) override {
+    failure_ = reason;
+    stream_ = nullptr;
+  }
+  void OnSendRoom() override {}
+  void OnStream(http::ClientStream& stream) override { stream_ = &stream; }
+  void OnConnectFailed(http::ResetReason reason) override { failure_ = reason; }
+  void LetGo() { std::exchange(stream_, nullptr)->Reset(http::ResetReason::kNone); }
+
+  char memory_[4096];
+  http::Arena arena_;
+  http::ClientStream* stream_ = nullptr;
+  std::optional<http::ResetReason> failure_;
+  int status_ = 0;
+};
+
+class H1PoolTest : public ::testing::Test {
+ protected:
+  H1PoolTest() {
+    EXPECT_TRUE(loop_.Init().ok());
+    listener_ = *net::Listen(*net::Address::Parse("127.0.0.1:0"), 128);
+    settings_.idle_timeout_ns = absl::ToInt64Nanoseconds(absl::Seconds(55));
+    MakePoolWith(settings_);
+  }
+
+  ~H1PoolTest() override { Turn(); }
+
+  void MakePoolWith(const Settings& settings) {
+    pool_ = MakePool(context_, net::LocalAddress(listener_.get()),
+                     std::make_shared<const Settings>(settings));
+  }
+  std::unique_ptr<Request> NewRequest(bool fresh = false) {
+    auto request = std::make_unique<Request>(blocks_);
+    request->Acquire(*pool_, fresh);
+    return request;
+  }
+  // A request that has its connection, and the server's end of that.
+  std::unique_ptr<Request> Connected(net::Fd* server) {
+    auto request = NewRequest();
+    while (!request->has_stream()) loop_.RunOnce(absl::Seconds(10));
+    *server = Accept();
+    return request;
+  }
+  net::Fd Accept() {
+    while (true) {
+      net::Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (fd.is_open()) return fd;
+      loop_.RunOnce(absl::Milliseconds(10));
+    }
+  }
+  // Serves it whole.
+  void Finish(Request& request, const net::Fd& server) {
+    request.Send();
+    Turn();
+    constexpr absl::string_view kResponse = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    char ignored[4096];
+    ASSERT_GT(recv(server.get(), ignored, sizeof(ignored), 0), 0);
+    ASSERT_GT(send(server.get(), kResponse.data(), kResponse.size(), MSG_NOSIGNAL), 0);
+    while (request.status() == 0) loop_.RunOnce(absl::Seconds(10));
+  }
+  void Turn(int times = 2) {
+    while (times-- > 0) loop_.RunOnce(absl::ZeroDuration());
+  }
+  static bool IsClosedByPeer(const net::Fd& server) {
+    char byte;
+    return recv(server.get(), &byte, 1, MSG_DONTWAIT) == 0;
+  }
+
+  ManualClock clock_;
+  event::Loop loop_{clock_};
+  net::BlockPool blocks_{1 << 24};
+  net::IoContext io_{loop_, blocks_};
+  observe::WorkerMetrics metrics_;
+  http::h1::RawHead scratch_head_;
+  PoolContext context_{io_, metrics_, scratch_head_};
+  net::Fd listener_;
+  Settings settings_;
+  std::unique_ptr<Pool> pool_;
+};
+
+TEST_F(H1PoolTest, AFinishedConnectionCarriesTheNextRequestAtOnce) {
+  net::Fd server;
+  Finish(*Connected(&server), server);
+  const auto second = NewRequest();
+  EXPECT_TRUE(second->has_stream());
+  EXPECT_TRUE(second->is_reused());
+  EXPECT_EQ(pool_->connection_count(), 1u);
+}
+
+TEST_F(H1PoolTest, TheMostRecentlyUsedConnectionIsTakenFirst) {
+  net::Fd one, two;
+  auto first = Connected(&one);
+  auto second = Connected(&two);
+  Finish(*second, two);
+  Finish(*first, one);
+  auto third = NewRequest();
+  ASSERT_TRUE(third->has_stream());
+  third->Send();
+  Turn();
+  char byte;
+  EXPECT_EQ(recv(one.get(), &byte, 1, MSG_DONTWAIT), 1) << "it came back last";
+}
+
+TEST_F(H1PoolTest, AFreshConnectionIsOpenedThoughAnotherIsFree) {
+  net::Fd one;
+  Finish(*Connected(&one), one);
+  const auto fresh = NewRequest(/*fresh=*/true);
+  EXPECT_FALSE(fresh->has_stream());
+  while (!fresh->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_FALSE(fresh->is_reused());
+  EXPECT_EQ(pool_->connection_count(), 2u);
+}
+
+TEST_F(H1PoolTest, WhoWaitsGetsAConnectionThatComesFreeBeforeItsOwnIsOpen) {
+  net::Fd server;
+  auto first = Connected(&server);
+  first->Send();
+  Turn();
+  auto second = NewRequest();  // Opens one; its loop has not turned yet.
+  Finish(*first, server);
+  EXPECT_TRUE(second->has_stream());
+}
+
+TEST_F(H1PoolTest, AConnectionWhoseRequestHasGoneIsKeptForTheNext) {
+  NewRequest().reset();
+  const net::Fd server = Accept();
+  Turn();
+  EXPECT_EQ(pool_->connection_count(), 1u);
+  EXPECT_TRUE(NewRequest()->has_stream());
+}
+
+TEST_F(H1PoolTest, ARequestGivenUpHalfWayEndsItsConnection) {
+  net::Fd server;
+  auto request = Connected(&server);
+  request->Send();
+  Turn();
+  request.reset();
+  Turn();
+  EXPECT_EQ(pool_->connection_count(), 0u);
+}
+
+TEST_F(H1PoolTest, AnIdleConnectionThatTheServerClosesIsNotHandedOut) {
+  net::Fd server;
+  Finish(*Connected(&server), server);
+  server.Close();
+  Turn();
+  EXPECT_EQ(pool_->connection_count(), 0u);
+  EXPECT_FALSE(NewRequest()->has_stream());
+}
+
+TEST_F(H1PoolTest, MoreThanMaxIdleAreNotKept) {
+  settings_.max_idle = 1;
+  MakePoolWith(settings_);
+  net::Fd one, two;
+  auto first = Connected(&one);
+  auto second = Connected(&two);
+  Finish(*first, one);
+  Finish(*second, two);
+  Turn();
+  EXPECT_EQ(pool_->connection_count(), 1u);
+  EXPECT_TRUE(IsClosedByPeer(two) || IsClosedByPeer(one));
+}
+
+TEST_F(H1PoolTest, AnIdleConnectionIsClosedAfterItsTime) {
+  net::Fd server;
+  Finish(*Connected(&server), server);
+  clock_.Advance(absl::Seconds(50));
+  Turn();
+  EXPECT_EQ(pool_->connection_count(), 1u);
+  clock_.Advance(absl::Seconds(6));
+  Turn();
+  EXPECT_EQ(pool_->connection_count(), 0u);
+  EXPECT_TRUE(IsClosedByPeer(server));
+}
+
+TEST_F(H1PoolTest, ARetiredPoolIsEmptyWhenItsLastRequestHasEnded) {
+  net::Fd one, two;
+  auto first = Connected(&one);
+  auto second = Connected(&two);
+  Finish(*second, two);
+  pool_->Retire();
+  EXPECT_TRUE(IsClosedByPeer(two)) << "it was idle";
+  EXPECT_FALSE(pool_->is_empty());
+  Finish(*first, one);
+  EXPECT_TRUE(pool_->is_empty());
+}
+
+TEST_F(H1PoolTest, ARefusedConnectionIsToldToWhoWaits) {
+  const net::Address address = net::LocalAddress(listener_.get());
+  listener_.Close();
+  pool_ = MakePool(context_, address, std::make_shared<const Settings>(settings_));
+  const auto request = NewRequest();
+  while (!request->failure()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_EQ(*request->failure(), http::ResetReason::kConnectFailed);
+  EXPECT_TRUE(pool_->is_empty());
+}
+
+TEST_F(H1PoolTest, WithoutADescriptorItIsOverloadAndNotTheEndpointsFault) {
+  rlimit before;
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  const auto request = NewRequest();
+  setrlimit(RLIMIT_NOFILE, &before);
+  Turn();
+  ASSERT_TRUE(request->failure());
+  EXPECT_EQ(*request->failure(), http::ResetReason::kOverload);
+}
+
+TEST_F(H1PoolTest, ADestroyedPoolForgetsWhoWaits) {
+  const auto request = NewRequest();
+  pool_.reset();
+  Turn();
+  EXPECT_FALSE(request->has_stream());
+  EXPECT_FALSE(request->failure());
+}
+
+}  // namespace
+}  // namespace sluice::upstream
