@@ -12,6 +12,6 @@ inline constexpr absl::string_view kVersion = "0.1.0";
 
 // The highest configuration schema that this build reads and writes: every field says in which it
 // came.
-inline constexpr uint32_t kSchema = 1;
+inline constexpr uint32_t kSchema = 2;
 
 }  // namespace sluice

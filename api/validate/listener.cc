@@ -85,6 +85,30 @@ void CheckTimeouts(const Listener::Timeouts& timeouts, const Field& field) {
   }
 }
 
+void CheckHttp2(const Listener::Http2& http2, const Field& field) {
+  if (http2.has_max_concurrent_streams()) {
+    CheckRange(field.At("max_concurrent_streams"), http2.max_concurrent_streams(), 1, 10'000);
+  }
+  if (http2.has_stream_window()) {
+    CheckSize(field.At("stream_window"), http2.stream_window(), 64 * kKiB, 16 * kMiB);
+  }
+  if (http2.has_connection_window()) {
+    CheckSize(field.At("connection_window"), http2.connection_window(), 64 * kKiB, 64 * kMiB);
+  }
+  if (http2.has_max_cookies()) CheckRange(field.At("max_cookies"), http2.max_cookies(), 1, 1000);
+  if (http2.has_control_frames()) {
+    CheckRange(field.At("control_frames"), http2.control_frames(), 100, 100'000);
+  }
+  if (http2.has_resets()) CheckRange(field.At("resets"), http2.resets(), 10, 100'000);
+  if (http2.has_flush_timeout()) {
+    CheckDuration(field.At("flush_timeout"), http2.flush_timeout(), absl::Seconds(1),
+                  absl::Hours(1));
+  }
+  if (http2.has_ping_after()) {
+    CheckDuration(field.At("ping_after"), http2.ping_after(), absl::ZeroDuration(), absl::Hours(1));
+  }
+}
+
 }  // namespace
 
 void CheckListener(const Listener& listener, const Field& field) {
@@ -96,6 +120,7 @@ void CheckListener(const Listener& listener, const Field& field) {
   if (listener.has_access_log()) CheckAccessLog(listener.access_log(), field.At("access_log"));
   CheckLimits(listener.limits(), field.At("limits"));
   CheckTimeouts(listener.timeouts(), field.At("timeouts"));
+  CheckHttp2(listener.http2(), field.At("http2"));
 }
 
 }  // namespace sluice::validate

@@ -215,6 +215,28 @@ TEST(ListenerTest, BoundsOfLimitsAndTimeouts) {
         "timeouts.min_body_rate: out of range, got 2GiB; want 0 to 1GiB"}});
 }
 
+TEST(ListenerTest, BoundsOfHttp2) {
+  ExpectRows(
+      "Listener",
+      {{"http2: {disabled: true}", ""},
+       {"http2: {max_concurrent_streams: 1, stream_window: 64KiB, connection_window: 64KiB}", ""},
+       {"http2: {max_concurrent_streams: 10000, stream_window: 16MiB}", ""},
+       {"http2: {max_concurrent_streams: 0}",
+        "http2.max_concurrent_streams: out of range, got 0; want 1 to 10000"},
+       {"http2: {stream_window: 17MiB}",
+        "http2.stream_window: out of range, got 17MiB; want 64KiB to 16MiB"},
+       {"http2: {connection_window: 63KiB}",
+        "http2.connection_window: out of range, got 63KiB; want 64KiB to 64MiB"},
+       {"http2: {max_cookies: 0}", "http2.max_cookies: out of range, got 0; want 1 to 1000"},
+       {"http2: {control_frames: 99}",
+        "http2.control_frames: out of range, got 99; want 100 to 100000"},
+       {"http2: {resets: 9}", "http2.resets: out of range, got 9; want 10 to 100000"},
+       {"http2: {flush_timeout: 999ms}",
+        "http2.flush_timeout: out of range, got 999ms; want 1s to 1h"},
+       {"http2: {ping_after: 0s, flush_timeout: 1h}", ""},
+       {"http2: {ping_after: 2h}", "http2.ping_after: out of range, got 2h; want 0s to 1h"}});
+}
+
 TEST(UpstreamTest, Bounds) {
   const std::string hash_on = "header:NAME, cookie:NAME, query:NAME, path or client_ip";
   const std::string address =

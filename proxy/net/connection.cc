@@ -11,7 +11,7 @@ namespace sluice::net {
 namespace {
 
 // Pieces of one gathering write. A large queue has large slices, so more would gain nothing.
-constexpr int kGather = 16;
+constexpr int kGather = 64;
 // What is encrypted for one system call.
 constexpr size_t kSealAtOnce = 64 * 1024;
 
@@ -194,6 +194,13 @@ bool Connection::OnHandshake() {
   if (!is_flushed()) FlushSoon();
   owner_.OnConnected(0);
   return fd_.is_open();
+}
+
+Fd Connection::Release() {
+  Unschedule();
+  io_.loop.Remove(fd_.get(), /*keeps_open=*/true);
+  readable_ = false;
+  return std::move(fd_);
 }
 
 void Connection::OnEvents(uint32_t events) {

@@ -117,6 +117,9 @@ class Connection final : private event::Handler, private event::Task {
   // Closes now. Nothing is told after it. `abort` sends a reset.
   void Close(bool abort = false);
 
+  // Gives the socket away, unharmed. Nothing may be queued; nothing is told after it.
+  Fd Release();
+
   bool is_open() const { return fd_.is_open(); }
   bool is_connected() const { return !connecting_ && fd_.is_open(); }
   // Reset, or closed in both directions: nobody is left to answer.

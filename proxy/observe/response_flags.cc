@@ -103,6 +103,9 @@ constexpr auto kTable = std::to_array<Reason>({
      "The path leads above the root, or has a bad percent-encoding."},
     {"escaped_slash", 400, F::kClientProtocolError, "http_request_error",
      "The path has an encoded slash or backslash, which the listener rejects."},
+    {"malformed_request", 400, F::kClientProtocolError, "http_request_error",
+     "A head or body that breaks the rules of HTTP/2 (RFC 9113 section 8.1.1). The client sees its "
+     "stream reset."},
     {"bad_host", 400, F::kClientProtocolError, "http_request_error",
      "No Host in an HTTP/1.1 request, several, or one that is no host name or address."},
     {"bad_line_end", 400, F::kClientProtocolError, "http_request_error",

@@ -40,7 +40,22 @@ upstream::Policy ToPolicy(v1::Upstream::Policy policy) {
   }
 }
 
-void FillServerSettings(const v1::Listener& listener, http::h1::ServerSettings& http) {
+void FillHttp2(const v1::Listener::Http2& config, http::Http2Settings& http2) {
+  http2.is_disabled = config.disabled();
+  if (config.has_max_concurrent_streams()) http2.max_streams = config.max_concurrent_streams();
+  if (config.has_stream_window())
+    http2.stream_window = static_cast<uint32_t>(config.stream_window());
+  if (config.has_connection_window()) {
+    http2.connection_window = static_cast<uint32_t>(config.connection_window());
+  }
+  if (config.has_max_cookies()) http2.max_cookies = config.max_cookies();
+  if (config.has_control_frames()) http2.floods.control_frames = config.control_frames();
+  if (config.has_resets()) http2.floods.resets = config.resets();
+  if (config.has_flush_timeout()) http2.flush_timeout_ns = ToNanos(config.flush_timeout());
+  if (config.has_ping_after()) http2.ping_after_ns = ToNanos(config.ping_after());
+}
+
+void FillServerSettings(const v1::Listener& listener, http::ServerSettings& http) {
   const v1::Listener::Limits& limits = listener.limits();
   if (limits.has_header_bytes()) http.head.bytes = limits.header_bytes();
   if (limits.has_headers()) http.head.headers = limits.headers();
@@ -52,10 +67,11 @@ void FillServerSettings(const v1::Listener& listener, http::h1::ServerSettings& 
   if (timeouts.has_idle()) http.idle_timeout_ns = ToNanos(timeouts.idle());
   if (timeouts.has_body_grace()) http.body_grace_ns = ToNanos(timeouts.body_grace());
   if (timeouts.has_min_body_rate()) http.min_body_rate = timeouts.min_body_rate();
+  FillHttp2(listener.http2(), http.http2);
   if (listener.header_underscores() == v1::Listener::HEADER_UNDERSCORES_DROP) {
-    http.underscores = http::h1::UnderscorePolicy::kDrop;
+    http.underscores = http::UnderscorePolicy::kDrop;
   } else if (listener.header_underscores() == v1::Listener::HEADER_UNDERSCORES_ALLOW) {
-    http.underscores = http::h1::UnderscorePolicy::kAllow;
+    http.underscores = http::UnderscorePolicy::kAllow;
   }
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "proxy/exchange/config.h"
-#include "proxy/http/h1/server_connection.h"
+#include "proxy/http/server_settings.h"
 #include "proxy/net/tls/server_context.h"
 #include "proxy/observe/metric_registry.h"
 #include "proxy/upstream/settings.h"
@@ -18,7 +18,7 @@ namespace sluice::runtime {
 struct ListenerSpec {
   std::string name;
   net::Address address;
-  http::h1::ServerSettings http;
+  http::ServerSettings http;
   uint32_t max_connections = UINT32_MAX;
   std::shared_ptr<const net::tls::ServerContext> tls;  // Null: plain.
   int64_t tls_handshake_timeout_ns = 10'000'000'000;

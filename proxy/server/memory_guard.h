@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "proxy/http/h1/server_connection.h"
+#include "proxy/http/server_codec.h"
 #include "proxy/net/connection.h"
 
 namespace sluice::server {
@@ -24,7 +24,7 @@ namespace sluice::server {
 class MemoryGuard final : private net::BlockPool::Watcher, private event::Task {
  public:
   struct Holder {
-    http::h1::ServerConnection* connection;
+    http::ServerCodec* connection;
     size_t bytes;
   };
 

@@ -20,7 +20,7 @@ Worker::Worker(const Clock& clock, observe::MetricRegistry& metrics, observe::Lo
       pool_(options.buffer_budget_bytes),
       io_(loop_, pool_),
       exchange_(io_, metrics.AddWorker(), log.AddWriter(), options.seed),
-      pool_context_{io_, exchange_.metrics, scratch_head_},
+      pool_context_{io_, exchange_.metrics, codec_memory_.scratch_head},
       memory_guard_(io_, *this),
       tick_(loop_.timers(), &event::Timer::Call<Worker, &Worker::OnTick>, this) {
   exchange_.workers_group = metrics.workers_group();
@@ -106,7 +106,7 @@ void Worker::ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSo
     // Without a socket its address could not be bound: the publisher tries again.
     if (socket == sockets.end()) continue;
     auto listener =
-        std::make_unique<WorkerListener>(exchange_, scratch_head_, std::move(socket->fd), spec);
+        std::make_unique<WorkerListener>(exchange_, codec_memory_, std::move(socket->fd), spec);
     if (absl::Status status = listener->Start(); !status.ok()) {
       LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
       continue;

@@ -82,7 +82,7 @@ class Worker final : private MemoryGuard::Owner {
   event::Loop loop_;
   net::BlockPool pool_;
   net::IoContext io_;
-  http::h1::RawHead scratch_head_;
+  WorkerListener::CodecMemory codec_memory_;
   exchange::Worker exchange_;
   upstream::PoolContext pool_context_;
   upstream::Graveyard graveyard_;

@@ -13,10 +13,10 @@ using observe::TlsHandshake;
 
 }  // namespace
 
-WorkerListener::WorkerListener(exchange::Worker& worker, http::h1::RawHead& scratch_head,
-                               net::Fd fd, std::shared_ptr<const runtime::ListenerSpec> spec)
+WorkerListener::WorkerListener(exchange::Worker& worker, CodecMemory& memory, net::Fd fd,
+                               std::shared_ptr<const runtime::ListenerSpec> spec)
     : worker_(worker),
-      scratch_head_(scratch_head),
+      memory_(memory),
       listening_(worker.io.loop, std::move(fd), *this),
       spec_(std::move(spec)) {
   state_.name = spec_->name;
@@ -41,17 +41,17 @@ void WorkerListener::Drain() {
   is_draining_ = true;
   listening_.Close();
   // Drain() may close some at once, which erases them from the map.
-  std::vector<ServerConnection*> all;
+  std::vector<http::ServerCodec*> all;
   all.reserve(connections_.size());
   for (const auto& [connection, owned] : connections_) all.push_back(connection);
-  for (ServerConnection* connection : all) connection->Drain();
+  for (http::ServerCodec* connection : all) connection->Drain();
 }
 
 size_t WorkerListener::CloseConnections() {
   size_t cut = 0;
   handshakes_.clear();
   while (!connections_.empty()) {
-    ServerConnection* connection = connections_.begin()->first;
+    http::ServerCodec* connection = connections_.begin()->first;
     if (!connection->is_idle()) ++cut;
     connection->CloseNow();
   }
@@ -80,14 +80,28 @@ void WorkerListener::OnAccept(net::Fd fd, const net::Address& peer) {
 
 void WorkerListener::Serve(net::Transport transport, const net::Address& peer) {
   ServerConnection::Host& host = *this;
-  auto connection = std::make_unique<ServerConnection>(worker_.io, std::move(transport), peer,
-                                                       ++next_connection_, host);
+  const uint64_t id = ++next_connection_;
+  std::unique_ptr<http::ServerCodec> connection;
+  if (transport.secure != nullptr && transport.secure->protocol() == "h2") {
+    connection = MakeHttp2(std::move(transport), peer, id);
+  } else {
+    connection =
+        std::make_unique<ServerConnection>(worker_.io, std::move(transport), peer, id, host);
+  }
   if (!connection->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsActive);
-  ServerConnection* key = connection.get();
+  http::ServerCodec* key = connection.get();
   connections_.emplace(key, std::move(connection));
   // It came while its handshake was under way: as if it had been idle already.
   if (is_draining_) key->Drain();
+}
+
+std::unique_ptr<http::h2::ServerConnection> WorkerListener::MakeHttp2(net::Transport transport,
+                                                                      const net::Address& peer,
+                                                                      uint64_t id) {
+  http::ServerHost& host = *this;
+  return std::make_unique<http::h2::ServerConnection>(worker_.io, std::move(transport), peer, id,
+                                                      host, memory_.http2);
 }
 
 void WorkerListener::CountRejected(ConnectionRejection reason) {
@@ -117,7 +131,20 @@ void WorkerListener::OnHandshakeFailed(ServerHandshake& handshake, absl::string_
 
 void WorkerListener::OnShed() { CountRejected(ConnectionRejection::kOverload); }
 
-void WorkerListener::OnClosed(ServerConnection& connection) {
+void WorkerListener::OnHttp2(ServerConnection& before, net::Fd fd, const net::BlockRef& block,
+                             const char* begin, const char* end) {
+  const auto it = connections_.find(&before);
+  worker_.io.loop.DeleteLater(std::move(it->second));
+  connections_.erase(it);
+  auto connection = MakeHttp2(std::move(fd), before.peer_address(), before.connection_id());
+  http::h2::ServerConnection& begun = *connection;
+  connections_.emplace(&begun, std::move(connection));
+  if (!begun.Start().ok()) return begun.CloseNow();
+  if (is_draining_) begun.Drain();
+  begun.Begin(block, begin, end);
+}
+
+void WorkerListener::OnClosed(http::ServerCodec& connection) {
   worker_.metrics.Subtract(state_.metrics, ListenerMetric::kConnectionsActive);
   const auto it = connections_.find(&connection);
   worker_.io.loop.DeleteLater(std::move(it->second));

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/http/h1/server_connection.h"
+#include "proxy/http/h2/server_connection.h"
 #include "proxy/net/acceptor.h"
 #include "proxy/net/tls/server_handshake.h"
 #include "proxy/runtime/snapshot.h"
@@ -22,7 +23,13 @@ class WorkerListener final : private net::Acceptor::Owner,
                              private http::StreamAcceptor,
                              private net::tls::ServerHandshake::Owner {
  public:
-  WorkerListener(exchange::Worker& worker, http::h1::RawHead& scratch_head, net::Fd fd,
+  // What the codecs of all listeners of a worker share.
+  struct CodecMemory {
+    http::h1::RawHead scratch_head;
+    http::h2::ServerWorkspace http2;
+  };
+
+  WorkerListener(exchange::Worker& worker, CodecMemory& memory, net::Fd fd,
                  std::shared_ptr<const runtime::ListenerSpec> spec);
   ~WorkerListener();
 
@@ -46,29 +53,34 @@ class WorkerListener final : private net::Acceptor::Owner,
  private:
   void OnAccept(net::Fd fd, const net::Address& peer) override;
   void OnShed() override;
-  // Gives a connection to its codec: by the protocol that TLS agreed on; HTTP/1.1 where none was.
+  // Gives a connection to its codec: by the protocol that TLS agreed on; HTTP/1.1 where none was,
+  // which finds out by itself if a plain one speaks HTTP/2.
   void Serve(net::Transport transport, const net::Address& peer);
+  std::unique_ptr<http::h2::ServerConnection> MakeHttp2(net::Transport transport,
+                                                        const net::Address& peer, uint64_t id);
   void CountRejected(observe::ConnectionRejection reason);
 
-  const http::h1::ServerSettings& settings() const override { return spec_->http; }
+  const http::ServerSettings& settings() const override { return spec_->http; }
   http::StreamAcceptor& acceptor() override { return *this; }
   bool is_draining() const override { return is_draining_; }
-  http::h1::RawHead& scratch_head() override { return scratch_head_; }
-  void OnClosed(http::h1::ServerConnection& connection) override;
+  http::h1::RawHead& scratch_head() override { return memory_.scratch_head; }
+  bool TakesHttp2() const override { return !spec_->http.http2.is_disabled; }
+  void OnHttp2(http::h1::ServerConnection& before, net::Fd fd, const net::BlockRef& block,
+               const char* begin, const char* end) override;
+  void OnClosed(http::ServerCodec& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
   void OnHandshakeDone(net::tls::ServerHandshake& handshake, net::Transport transport) override;
   void OnHandshakeFailed(net::tls::ServerHandshake& handshake, absl::string_view reason) override;
   std::unique_ptr<net::tls::ServerHandshake> TakeHandshake(net::tls::ServerHandshake& handshake);
 
   exchange::Worker& worker_;
-  http::h1::RawHead& scratch_head_;
+  CodecMemory& memory_;
   net::Acceptor listening_;
   std::shared_ptr<const runtime::ListenerSpec> spec_;
   exchange::ListenerState state_;
   bool is_draining_ = false;
   uint64_t next_connection_ = 0;
-  absl::flat_hash_map<http::h1::ServerConnection*, std::unique_ptr<http::h1::ServerConnection>>
-      connections_;
+  absl::flat_hash_map<http::ServerCodec*, std::unique_ptr<http::ServerCodec>> connections_;
   absl::flat_hash_map<net::tls::ServerHandshake*, std::unique_ptr<net::tls::ServerHandshake>>
       handshakes_;
 };

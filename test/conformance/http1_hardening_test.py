@@ -11,6 +11,7 @@ kind: Listener
 name: public
 address: 127.0.0.1:{port}
 timeouts: {header: 1s}
+http2: {disabled: true}
 ---
 kind: Upstream
 name: up

@@ -6,10 +6,9 @@
 
 #include "proxy/http/h1/head_parser.h"
 #include "proxy/http/message.h"
+#include "proxy/http/server_settings.h"
 
 namespace sluice::http::h1 {
-
-enum class UnderscorePolicy : uint8_t { kReject, kDrop, kAllow };
 
 // What the head means for its connection.
 struct ConnectionUse {

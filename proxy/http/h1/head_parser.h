@@ -12,6 +12,7 @@
 
 #include "absl/strings/string_view.h"
 #include "proxy/http/header_id.h"
+#include "proxy/http/server_settings.h"
 #include "proxy/http/stream.h"
 
 namespace sluice::http::h1 {
@@ -20,11 +21,6 @@ struct RawHeader {
   absl::string_view name;   // A token, as sent.
   absl::string_view value;  // Without surrounding white space; no control characters but HTAB.
   HeaderId id;
-};
-
-struct HeadLimits {
-  size_t bytes = 32 * 1024;
-  size_t headers = 100;
 };
 
 // The views point into what was parsed.

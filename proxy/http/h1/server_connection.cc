@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
+
 namespace sluice::http::h1 {
 namespace {
 
@@ -18,6 +20,18 @@ constexpr int64_t kDrainNs = 5'000'000'000;
 // reset.
 constexpr int64_t kLingerNs = 1'000'000'000;
 constexpr int64_t kRateCheckNs = 1'000'000'000;
+
+// RFC 9113 section 3.4.
+constexpr absl::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// Whether the first line is meant to be HTTP/1, or HTTP/0.9, which has two words.
+bool IsHttp1(absl::string_view input) {
+  const absl::string_view line = input.substr(0, input.find('\n'));
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (absl::StartsWithIgnoreCase(line.substr(i), "http/")) return true;
+  }
+  return std::count(line.begin(), line.end(), ' ') < 2;
+}
 
 constexpr LocalError kHeaderTimeout{408, "request_header_timeout"};
 constexpr LocalError kBodyTimeout{408, "request_body_timeout"};
@@ -149,6 +163,13 @@ bool ServerConnection::ReadOnce() {
 }
 
 void ServerConnection::Consume(const net::BlockRef& block, const char* begin, const char* end) {
+  if (requests_ == 0 && state_ != State::kExchange && IsHttp2Preface(begin, end)) {
+    if (static_cast<size_t>(end - begin) >= kHttp2Preface.size()) {
+      return BecomeHttp2(block, begin, end);
+    }
+    BeginHead();
+    return Stash(block, begin, end);
+  }
   is_consuming_ = true;
   int heads = 0;
   while (begin < end) {
@@ -200,16 +221,34 @@ bool ServerConnection::ConsumeHead(const char*& begin, const char* end) {
       begin += raw.bytes;
       return true;
     case ParseStatus::kError:
+      is_mute_ = requests_ == 0 && host_.TakesHttp2() && !IsHttp1(input);
       RefuseRequest(result.error);
       return false;
     case ParseStatus::kIncomplete:
       break;
   }
-  if (state_ == State::kIdle) {
-    state_ = State::kHead;
-    timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().header_timeout_ns);
-  }
+  BeginHead();
   return false;
+}
+
+void ServerConnection::BeginHead() {
+  if (state_ != State::kIdle) return;
+  state_ = State::kHead;
+  timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().header_timeout_ns);
+}
+
+bool ServerConnection::IsHttp2Preface(const char* begin, const char* end) const {
+  const absl::string_view input(begin, static_cast<size_t>(end - begin));
+  const size_t size = std::min(input.size(), kHttp2Preface.size());
+  return input.substr(0, size) == kHttp2Preface.substr(0, size) && host_.TakesHttp2() &&
+         connection_.secure() == nullptr;
+}
+
+void ServerConnection::BecomeHttp2(const net::BlockRef& block, const char* begin, const char* end) {
+  state_ = State::kClosed;
+  Unschedule();
+  timer_.Cancel();
+  host_.OnHttp2(*this, connection_.Release(), block, begin, end);
 }
 
 void ServerConnection::BeginExchange(absl::string_view raw_text) {
@@ -371,6 +410,10 @@ BodyFraming ServerConnection::ChooseFraming(const ResponseHead& head) const {
 void ServerConnection::SendHead(const ResponseHead& head, bool end) {
   response_begun_ = true;
   response_framing_ = ChooseFraming(head);
+  if (is_mute_) {
+    response_framing_ = BodyFraming::kNone;
+    return EndResponse();
+  }
   if (response_framing_ == BodyFraming::kUntilClose || host_.is_draining()) keep_alive_ = false;
   // A client that waits for "100 Continue" may or may not send its body after a final answer, and
   // what comes next could be either; a long rest is not worth reading.

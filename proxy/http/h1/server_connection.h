@@ -19,37 +19,28 @@
 #include "proxy/http/h1/body_decoder.h"
 #include "proxy/http/h1/framing.h"
 #include "proxy/http/h1/writer.h"
+#include "proxy/http/server_codec.h"
 #include "proxy/http/stream.h"
 #include "proxy/net/connection.h"
 
 namespace sluice::http::h1 {
 
-// Of a listener; see api/sluice/v1/listener.proto for the meaning and the defaults.
-struct ServerSettings {
-  HeadLimits head;
-  UnderscorePolicy underscores = UnderscorePolicy::kReject;
-  uint64_t requests_per_connection = UINT64_MAX;
-  int64_t header_timeout_ns = 10'000'000'000;
-  int64_t idle_timeout_ns = 300'000'000'000;
-  int64_t body_grace_ns = 5'000'000'000;
-  uint64_t min_body_rate = 500;
-};
-
-class ServerConnection final : private net::Connection::Owner,
+class ServerConnection final : public ServerCodec,
+                               private net::Connection::Owner,
                                private event::Task,
                                public ServerStream {
  public:
-  class Host {
+  class Host : public ServerHost {
    public:
-    // May change between calls.
-    virtual const ServerSettings& settings() const = 0;
-    virtual StreamAcceptor& acceptor() = 0;
-    // No connection is kept any more.
-    virtual bool is_draining() const = 0;
     // A head for parsing, shared by all connections of the worker.
     virtual RawHead& scratch_head() = 0;
-    // The last call about this connection. Delete it with Loop::DeleteLater().
-    virtual void OnClosed(ServerConnection& connection) = 0;
+    // Whether a connection that begins with the preface of HTTP/2 is handed over to OnHttp2(); else
+    // it is refused.
+    virtual bool TakesHttp2() const { return false; }
+    // Instead of OnClosed(), and the last call likewise: `fd` goes on in HTTP/2, from the bytes
+    // [begin, end) of `block` on, which were read already.
+    virtual void OnHttp2(ServerConnection&, net::Fd, const net::BlockRef& block, const char* begin,
+                         const char* end) {}
 
    protected:
     ~Host() = default;
@@ -57,21 +48,16 @@ class ServerConnection final : private net::Connection::Owner,
 
   ServerConnection(net::IoContext& io, net::Transport transport, const net::Address& peer,
                    uint64_t id, Host& host);
-  ~ServerConnection();
+  ~ServerConnection() override;
 
-  // Begins to read. An error means that it is of no use and OnClosed() will not come.
-  absl::Status Start();
+  absl::Status Start() override;
 
-  // Closes it if it is idle, else after the exchange under way.
-  void Drain();
-  bool is_idle() const { return state_ == State::kIdle; }
-  // Closes it now, resetting what is under way.
-  void CloseNow();
+  void Drain() override;
+  bool is_idle() const override { return state_ == State::kIdle; }
+  void CloseNow() override;
 
-  // What it holds of the worker's pool, its exchange included, as good as it can be said.
-  size_t held_bytes() const;
-  // Gives that back: a request that was not answered yet is answered 503, all else is cut.
-  void Shed();
+  size_t held_bytes() const override;
+  void Shed() override;
 
   void SendInformational(const ResponseHead& head) override;
   void SendHead(const ResponseHead& head, bool end) override;
@@ -106,6 +92,10 @@ class ServerConnection final : private net::Connection::Owner,
   bool ConsumeHead(const char*& begin, const char* end);
   bool ConsumeBody(const net::BlockRef& block, const char*& begin, const char* end);
   void Stash(const net::BlockRef& block, const char* begin, const char* end);
+  void BeginHead();
+  // Whether [begin, end) is the preface of HTTP/2 as far as it goes.
+  bool IsHttp2Preface(const char* begin, const char* end) const;
+  void BecomeHttp2(const net::BlockRef& block, const char* begin, const char* end);
   void BeginExchange(absl::string_view raw_text);
   void RefuseRequest(const LocalError& error);
   void RefuseForOverload();
@@ -150,6 +140,7 @@ class ServerConnection final : private net::Connection::Owner,
   bool response_done_ = false;
   bool had_chunks_ = false;
   bool expects_continue_ = false;
+  bool is_mute_ = false;  // What came is no HTTP at all: nothing is answered.
   bool is_consuming_ = false;
   bool input_ended_ = false;
   bool is_cut_ = false;      // The response ended in the middle.

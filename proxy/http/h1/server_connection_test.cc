@@ -96,7 +96,7 @@ class ServerConnectionTest : public ::testing::Test,
   StreamAcceptor& acceptor() override { return *this; }
   bool is_draining() const override { return is_draining_; }
   RawHead& scratch_head() override { return scratch_head_; }
-  void OnClosed(ServerConnection&) override { is_closed_ = true; }
+  void OnClosed(ServerCodec&) override { is_closed_ = true; }
   ServerStreamEvents* NewStream(ServerStream& stream) override {
     if (has_no_memory_) return nullptr;
     exchanges_.push_back(std::make_unique<TestExchange>(pool_, stream));

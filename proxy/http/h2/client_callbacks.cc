@@ -11,10 +11,6 @@ namespace {
 // DATA frames that bring nothing cost the server less than us (CVE-2019-9518).
 constexpr uint32_t kMaxEmptyFrames = 1000;
 
-// Bytes of a body that are rather copied behind their frame's head than sent as a piece of their
-// own.
-constexpr size_t kCopyBelow = 512;
-
 constexpr size_t kFrameHead = 9;
 
 ClientConnection& ConnectionOf(void* self) { return *static_cast<ClientConnection*>(self); }
@@ -174,16 +170,10 @@ int ClientConnection::Callbacks::SendData(nghttp2_session* session, nghttp2_fram
   // Reset since the frame was planned: its content is gone.
   if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   if (connection.socket_.is_above_high_water()) return NGHTTP2_ERR_WOULDBLOCK;
-  connection.Write(head, kFrameHead);
-  if (bytes >= kCopyBelow) {
-    stream->TakeData(bytes, connection.socket_.out());
-    return 0;
-  }
-  net::Buffer small;
-  stream->TakeData(bytes, small);
-  small.ForEach([&connection](absl::string_view piece) {
-    connection.Write(reinterpret_cast<const uint8_t*>(piece.data()), piece.size());
-  });
+  connection.writer_.Write(head, kFrameHead, connection.io_.pool, connection.socket_.out());
+  net::Buffer body;
+  stream->TakeData(bytes, body);
+  connection.writer_.WriteBody(std::move(body), connection.io_.pool, connection.socket_.out());
   return 0;
 }
 

@@ -7,7 +7,6 @@
 #include "proxy/http/h2/client_connection.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "proxy/http/h2/client_callbacks.h"
@@ -88,9 +87,13 @@ void ClientConnection::Release(OutgoingStream& stream) {
     must_tell_idle_ = active_ == 0;
   } else if (!stream.is_closed_) {
     nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
+    // A response that came whole to a request that left whole needs no reset: nghttp2 is about to
+    // close the stream, and servers count resets against us.
+    const bool has_ended =
+        stream.has_end_ && nghttp2_session_get_stream_local_close(session_, stream.id_) == 1;
     const uint32_t code =
         stream.failure_ == ResetReason::kProtocolError ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_CANCEL;
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, code);
+    if (!has_ended) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, code);
   }
   stream.queue_.Clear();
   stream.received_.Clear();
@@ -117,22 +120,6 @@ void ClientConnection::FlushSoon() {
   if (!is_over_) io_.loop.Schedule(*this, event::Phase::kFlushUpstream);
 }
 
-void ClientConnection::Write(const uint8_t* data, size_t bytes) {
-  const char* from = reinterpret_cast<const char*>(data);
-  while (bytes > 0) {
-    if (!write_block_ || write_block_->used == write_block_->capacity) {
-      write_block_ = io_.pool.Take(net::BlockSize::k4K);
-    }
-    const size_t part = std::min<size_t>(bytes, write_block_->capacity - write_block_->used);
-    char* to = write_block_->data() + write_block_->used;
-    std::memcpy(to, from, part);
-    write_block_->used += static_cast<uint32_t>(part);
-    socket_.out().AppendSlice(write_block_, to, to + part);
-    from += part;
-    bytes -= part;
-  }
-}
-
 void ClientConnection::Run() {
   if (is_over_ || is_closing_) return;
   std::move(released_.begin(), released_.end(), std::back_inserter(free_));
@@ -143,9 +130,9 @@ void ClientConnection::Run() {
     const ssize_t bytes = nghttp2_session_mem_send(session_, &data);
     if (bytes < 0) return End(ResetReason::kProtocolError);
     if (bytes == 0) break;
-    Write(data, static_cast<size_t>(bytes));
+    writer_.Write(data, static_cast<size_t>(bytes), io_.pool, socket_.out());
   }
-  write_block_.Reset();
+  writer_.Finish();
   if (is_closing_) return;  // By a user who was told of an end. OnLater() tells the others.
   if (!socket_.out().empty()) socket_.FlushSoon();
   TellOwner();

@@ -30,6 +30,7 @@
 #include "absl/time/time.h"
 #include "proxy/event/loop.h"
 #include "proxy/http/h2/fields.h"
+#include "proxy/http/h2/frame_writer.h"
 #include "proxy/http/h2/session_memory.h"
 #include "proxy/http/stream.h"
 #include "proxy/net/connection.h"
@@ -127,7 +128,6 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   // Lets nghttp2 write what it has into the socket's queue, at the end of the turn.
   void Run() override;
   void FlushSoon();
-  void Write(const uint8_t* data, size_t bytes);
   bool ReadOnce();
   void ReadSome();
   void OnLater();
@@ -159,7 +159,7 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   std::vector<std::unique_ptr<OutgoingStream>> free_;
   std::vector<std::unique_ptr<OutgoingStream>> released_;
 
-  net::BlockRef write_block_;                  // Frames of this flush.
+  FrameWriter writer_;
   const net::BlockRef* read_block_ = nullptr;  // What nghttp2 is reading from.
   int64_t received_at_ns_ = 0;
   int64_t ping_sent_at_ns_ = 0;  // 0: none is under way.

@@ -34,6 +34,8 @@ uint8_t FlagsOf(const HeaderMap::Entry& entry) {
   switch (entry.id) {
     case HeaderId::kAuthorization:
     case HeaderId::kProxyAuthorization:
+    // Never the same twice: it would only drive others out of the table.
+    case HeaderId::kXRequestId:
       return NGHTTP2_NV_FLAG_NO_INDEX;
     case HeaderId::kCookie:
       return entry.value_size < kGuessableCookie ? NGHTTP2_NV_FLAG_NO_INDEX : 0;
@@ -53,7 +55,11 @@ void FieldList::Add(absl::string_view name, absl::string_view value, uint8_t fla
 
 void FieldList::AddRegular(const HeaderMap& headers) {
   headers.ForEach([this](const HeaderMap::Entry& entry) {
-    if (!IsDropped(entry)) Add(entry.name(), entry.value(), FlagsOf(entry));
+    if (IsDropped(entry)) return;
+    // Names with an id are literals: nghttp2 need not copy them.
+    const uint8_t copies = entry.id == HeaderId::kOther ? 0 : NGHTTP2_NV_FLAG_NO_COPY_NAME;
+    const absl::string_view name = copies == 0 ? entry.name() : HeaderName(entry.id);
+    Add(name, entry.value(), FlagsOf(entry) | copies);
   });
 }
 
@@ -77,6 +83,17 @@ void FieldList::MakeRequest(const RequestHead& head, absl::string_view scheme) {
   }
   if (head.body.kind == BodySize::Kind::kLength) AddLength(head.body.length);
   if (head.expects_continue) Add("expect", "100-continue");
+  AddRegular(head.headers);
+}
+
+void FieldList::MakeResponse(const ResponseHead& head) {
+  fields_.clear();
+  status_[0] = static_cast<char>('0' + head.status / 100 % 10);
+  status_[1] = static_cast<char>('0' + head.status / 10 % 10);
+  status_[2] = static_cast<char>('0' + head.status % 10);
+  Add(":status", absl::string_view(status_, sizeof(status_)));
+  const bool tells_length = head.status >= 200 && head.status != 204;
+  if (tells_length && head.body.kind == BodySize::Kind::kLength) AddLength(head.body.length);
   AddRegular(head.headers);
 }
 

@@ -19,6 +19,7 @@ namespace sluice::http::h2 {
 class FieldList {
  public:
   void MakeRequest(const RequestHead& head, absl::string_view scheme);
+  void MakeResponse(const ResponseHead& head);
   void MakeTrailers(const HeaderMap& trailers);
 
   const nghttp2_nv* data() const { return fields_.data(); }
@@ -32,6 +33,7 @@ class FieldList {
   std::vector<nghttp2_nv> fields_;
   std::string target_;
   char length_[20];
+  char status_[3];
 };
 
 }  // namespace sluice::http::h2

@@ -98,11 +98,11 @@ void AdminServer::OnAccept(net::Fd fd, const net::Address& peer) {
   auto connection =
       std::make_unique<http::h1::ServerConnection>(io_, std::move(fd), peer, ++next_id_, host);
   if (!connection->Start().ok()) return;
-  http::h1::ServerConnection* key = connection.get();
+  http::ServerCodec* key = connection.get();
   connections_.emplace(key, std::move(connection));
 }
 
-void AdminServer::OnClosed(http::h1::ServerConnection& connection) {
+void AdminServer::OnClosed(http::ServerCodec& connection) {
   const auto it = connections_.find(&connection);
   io_.loop.DeleteLater(std::move(it->second));
   connections_.erase(it);

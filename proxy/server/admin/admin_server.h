@@ -33,21 +33,20 @@ class AdminServer final : private net::Acceptor::Owner,
 
   void OnAccept(net::Fd fd, const net::Address& peer) override;
   void OnShed() override {}
-  const http::h1::ServerSettings& settings() const override { return settings_; }
+  const http::ServerSettings& settings() const override { return settings_; }
   http::StreamAcceptor& acceptor() override { return *this; }
   bool is_draining() const override { return false; }
   http::h1::RawHead& scratch_head() override { return scratch_head_; }
-  void OnClosed(http::h1::ServerConnection& connection) override;
+  void OnClosed(http::ServerCodec& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
 
   net::IoContext& io_;
   PageSource& pages_;
   std::optional<net::Acceptor> listening_;
-  const http::h1::ServerSettings settings_;
+  const http::ServerSettings settings_;
   http::h1::RawHead scratch_head_;
   uint64_t next_id_ = 0;
-  absl::flat_hash_map<http::h1::ServerConnection*, std::unique_ptr<http::h1::ServerConnection>>
-      connections_;
+  absl::flat_hash_map<http::ServerCodec*, std::unique_ptr<http::ServerCodec>> connections_;
 };
 
 }  // namespace sluice::server
