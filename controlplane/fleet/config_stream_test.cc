@@ -145,6 +145,43 @@ TEST_F(ConfigStreamTest, WhoWasAwayGetsWhatChangedMeanwhile) {
   EXPECT_EQ(again.replica().entries(), 1u);
 }
 
+TEST_F(ConfigStreamTest, WhoWasAwayOverARestartGetsWhatChangedMeanwhile) {
+  control_plane_->Put({Upstream("u"), Described("r", "1"), Described("other", "1")});
+  Replica held;
+  {
+    ScriptedProxy proxy(address(), {});
+    proxy.Settle();
+    held = proxy.replica();
+  }
+  control_plane_->Put({Described("r", "2")});
+  Restart();
+  control_plane_->Put({Described("r", "3")});
+  ScriptedProxy again(address(), {.holds = &held});
+  again.TakeWelcome();
+  again.TakeUpdate();
+  EXPECT_FALSE(again.replica().was_full());
+  EXPECT_EQ(again.replica().entries(), 1u);
+  again.Say(v1::Status::ACTIVE);
+  control_plane_->WaitUntil("a", IsIn(State::ACTIVE));
+}
+
+TEST_F(ConfigStreamTest, WhoComesBackInOtherGroupsGetsEverything) {
+  control_plane_->Put(
+      {Upstream("u"), Described("r", "1", {"edge"}), Described("s", "1", {"core"})});
+  Replica held;
+  {
+    ScriptedProxy proxy(address(), {.groups = {"core"}});
+    proxy.Settle();
+    held = proxy.replica();
+  }
+  control_plane_->Put({Described("r", "2", {"edge"})});
+  ScriptedProxy again(address(), {.groups = {"edge"}, .holds = &held});
+  again.TakeWelcome();
+  again.TakeUpdate();
+  EXPECT_TRUE(again.replica().was_full());
+  EXPECT_EQ(again.replica().resources().count(KeyOf(Kind::kRoute, "s")), 0u);
+}
+
 TEST_F(ConfigStreamTest, AfterARestartUnchangedContentNeedsNoFullUpdate) {
   control_plane_->Put({Upstream("u"), Described("r", "1", {"edge"})});
   ScriptedProxy proxy(address(), {.groups = {"edge"}});

@@ -150,6 +150,7 @@ void Fleet::Push(Session& session) {
       from.reset();
       break;
     case Progress::Next::kDelta:
+      if (AwaitsRecall(session, *from)) return;
       break;
   }
   const std::shared_ptr<const Update> update = session.view.feed.UpdateTo(head_, head_time_, from);
@@ -160,6 +161,47 @@ void Fleet::Push(Session& session) {
   session.is_slow = false;
   session.node.resync_reason.clear();
   session.link.Send(update);
+}
+
+bool Fleet::AwaitsRecall(Session& session, const Generation& held) {
+  if (session.is_recalling) return true;
+  const uint64_t number = held.id.number;
+  const bool may_be_kept = number > 0 && number < head_.number;
+  if (!may_be_kept || session.recalled_from != 0) return false;
+  if (session.view.feed.Remembers(held.view_hash)) return false;
+  session.recalled_from = number;
+  session.is_recalling = true;
+  recalls_[session.node.identity.groups].insert(number);
+  StartRecall();
+  return true;
+}
+
+void Fleet::StartRecall() {
+  if (is_recalling_ || recalls_.empty()) return;
+  is_recalling_ = true;
+  auto next = recalls_.extract(recalls_.begin());
+  disk_.Post(
+      [this, groups = std::move(next.key()), from = std::move(next.mapped()), to = head_.number] {
+        std::vector<Feed::PastStep> steps = Recall(ledger_, groups, from, to);
+        loop_.Post([this, groups, from, steps = std::move(steps)]() mutable {
+          OnRecalled(groups, from, std::move(steps));
+        });
+      });
+}
+
+void Fleet::OnRecalled(const std::vector<std::string>& groups, const std::set<uint64_t>& from,
+                       std::vector<Feed::PastStep> steps) {
+  is_recalling_ = false;
+  if (Feeds::Entry* view = feeds_.Find(groups); view != nullptr) {
+    view->feed.Learn(std::move(steps));
+    for (auto& [link, session] : sessions_) {
+      if (&session->view != view || !from.contains(session->recalled_from)) continue;
+      session->is_recalling = false;
+      Push(*session);
+      Refresh(*session, false);
+    }
+  }
+  StartRecall();
 }
 
 void Fleet::RaiseEpoch(uint64_t above) {

@@ -29,6 +29,7 @@
 #include "controlplane/fleet/stats.h"
 #include "controlplane/fleet/view/feeds.h"
 #include "controlplane/fleet/view/needs.h"
+#include "controlplane/fleet/view/recall.h"
 #include "controlplane/fleet/waits.h"
 #include "controlplane/loop/loop.h"
 #include "controlplane/store/ledger.h"
@@ -133,6 +134,9 @@ class Fleet {
     absl::Time joined_at;            // Wall time.
     absl::Time update_committed_at;  // Of what is under way.
     bool is_slow = false;
+    // The generation whose content is looked for in the history; 0: none yet.
+    uint64_t recalled_from = 0;
+    bool is_recalling = false;              // Nothing is sent until it is found or not.
     uint64_t checked_needs = ~uint64_t{0};  // View::needs_version() for which `is_readable` holds.
     bool is_readable = true;
   };
@@ -165,6 +169,13 @@ class Fleet {
   // Sends what is to be sent next, if anything and if no burst is being waited for.
   void Push(Session& session);
   void PushAll();
+  // Whether what the proxy missed is being looked for in the history: once a stream, where it is
+  // not remembered.
+  bool AwaitsRecall(Session& session, const Generation& held);
+  // One at a time.
+  void StartRecall();
+  void OnRecalled(const std::vector<std::string>& groups, const std::set<uint64_t>& from,
+                  std::vector<Feed::PastStep> steps);
   void RaiseEpoch(uint64_t above);
 
   Generation TargetOf(const Session& session) const;
@@ -199,6 +210,9 @@ class Fleet {
   loop::Timer tick_timer_;
   std::set<WatchEntry*> watches_;
   Stats stats_;
+  // Generations to be looked for in the history, by the groups of their view.
+  std::map<std::vector<std::string>, std::set<uint64_t>> recalls_;
+  bool is_recalling_ = false;
   bool is_shutting_down_ = false;
   bool is_raising_ = false;
   uint64_t raised_to_ = 0;  // The epoch that the last raise made; 0: none.

@@ -91,6 +91,20 @@ class ControlPlaneDownTest(FleetCase):
         self.restart_control_plane()
         self.wait_for_states(["active"])
 
+    def test_a_proxy_that_missed_changes_over_a_restart_is_sent_only_those(self):
+        self.apply(self.base, "--wait")
+        self.proxies[0].stop()
+        self.apply(route("a", "/a"))
+        self.restart_control_plane()
+        self.wait_for_states(["disconnected", "active"])
+        self.apply(route("b", "/b"), "--wait")
+        self.proxies[0] = self.start_proxy(0)
+        self.wait_for_states(["active", "active"])
+        for port in self.ports:
+            self.assertEqual(self.status_of(port, "/a"), 200)
+            self.assertEqual(self.status_of(port, "/b"), 200)
+        self.assertEqual(self.counter('sluice_fleet_updates_total{kind="full"}'), 0)
+
     def restore(self, copy):
         """Puts the copy of the data directory in its place, with the control plane down."""
         self.kill_control_plane()

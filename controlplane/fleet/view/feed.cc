@@ -1,5 +1,6 @@
 #include "controlplane/fleet/view/feed.h"
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -49,6 +50,19 @@ class Joined {
   absl::flat_hash_map<Key, Change> changes_;
 };
 
+ViewDelta JoinAll(const std::vector<const ViewDelta*>& path) {
+  if (path.size() == 1) return *path[0];
+  Joined<resource::Key, store::ResourceChange> resources;
+  Joined<std::tuple<std::string, std::string, std::string>, store::EndpointChange> endpoints;
+  for (const ViewDelta* delta : path) {
+    for (const store::ResourceChange& c : delta->resources) resources.Add(c.key(), c);
+    for (const store::EndpointChange& c : delta->endpoints) {
+      endpoints.Add({c.any().upstream, c.any().owner, c.any().address}, c);
+    }
+  }
+  return {std::move(resources).Take(), std::move(endpoints).Take()};
+}
+
 }  // namespace
 
 Feed::Feed(Catalog& catalog, std::vector<std::string> groups, Limits limits)
@@ -90,28 +104,45 @@ std::shared_ptr<const Update> Feed::UpdateTo(const store::GenerationId& id, absl
   return update;
 }
 
-std::optional<ViewDelta> Feed::Since(const std::string& hash) const {
-  if (hash == view_.hash()) return ViewDelta();
-  auto first = changes_.rbegin();
-  while (first != changes_.rend() && first->from_hash != hash) ++first;
-  if (first == changes_.rend()) return std::nullopt;
-  if (first == changes_.rbegin()) return first->delta;
-  Joined<resource::Key, store::ResourceChange> resources;
-  Joined<std::tuple<std::string, std::string, std::string>, store::EndpointChange> endpoints;
-  for (auto change = first.base() - 1; change != changes_.end(); ++change) {
-    for (const store::ResourceChange& c : change->delta.resources) resources.Add(c.key(), c);
-    for (const store::EndpointChange& c : change->delta.endpoints) {
-      endpoints.Add({c.any().upstream, c.any().owner, c.any().address}, c);
-    }
+void Feed::Learn(std::vector<PastStep> steps) {
+  for (PastStep& step : steps) {
+    past_bytes_ += BytesOf(step.delta);
+    past_.push_back(std::move(step));
   }
-  return ViewDelta{std::move(resources).Take(), std::move(endpoints).Take()};
+  while (past_.size() > limits_.changes || past_bytes_ > limits_.bytes) {
+    past_bytes_ -= BytesOf(past_.front().delta);
+    past_.pop_front();
+  }
+}
+
+bool Feed::Remembers(const std::string& hash) { return EntriesSince(hash) != nullptr; }
+
+std::optional<std::vector<const ViewDelta*>> Feed::PathFrom(std::string hash) const {
+  std::vector<const ViewDelta*> path;
+  // Contents come again: the bound ends a walk in circles.
+  for (size_t steps = 0; steps <= past_.size(); ++steps) {
+    if (hash == view_.hash()) return path;
+    const auto is_from = [&hash](const auto& change) { return change.from_hash == hash; };
+    const auto last = std::find_if(changes_.rbegin(), changes_.rend(), is_from);
+    if (last != changes_.rend()) {
+      for (auto change = last.base() - 1; change != changes_.end(); ++change) {
+        path.push_back(&change->delta);
+      }
+      return path;
+    }
+    const auto past = std::find_if(past_.rbegin(), past_.rend(), is_from);
+    if (past == past_.rend()) return std::nullopt;
+    path.push_back(&past->delta);
+    hash = past->to_hash;
+  }
+  return std::nullopt;
 }
 
 std::shared_ptr<const Entries> Feed::EntriesSince(const std::string& hash) {
   if (const auto it = entries_.find(hash); it != entries_.end()) return it->second;
-  const std::optional<ViewDelta> delta = Since(hash);
-  if (!delta.has_value()) return nullptr;
-  return entries_[hash] = EncodeEntries(*delta);
+  const std::optional<std::vector<const ViewDelta*>> path = PathFrom(hash);
+  if (!path.has_value()) return nullptr;
+  return entries_[hash] = EncodeEntries(JoinAll(*path));
 }
 
 std::shared_ptr<const Entries> Feed::AllEntries() {

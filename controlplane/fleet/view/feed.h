@@ -31,10 +31,24 @@ class Feed {
     size_t bytes = 16 << 20;  // Of resources.
   };
 
+  // How the view went on from a content that it had before it was followed.
+  struct PastStep {
+    std::string from_hash;
+    std::string to_hash;
+    ViewDelta delta;
+  };
+
   Feed(Catalog& catalog, std::vector<std::string> groups, Limits limits);
 
   // Follows a commit. True if it changed the content.
   bool Follow(const Catalog::Touched& touched);
+
+  // Takes in what was found in the history. The steps lead, one by one, to a content that is
+  // remembered; those that do not are of no use and forgotten in time.
+  void Learn(std::vector<PastStep> steps);
+
+  // Whether a proxy that holds content of this hash needs only the difference.
+  bool Remembers(const std::string& hash);
 
   const View& view() const { return view_; }
 
@@ -51,8 +65,9 @@ class Feed {
     size_t bytes = 0;
   };
 
-  // What leads from the content of that hash to the present one; unset if it is not remembered.
-  std::optional<ViewDelta> Since(const std::string& hash) const;
+  // What leads from the content of that hash to the present one, in order; unset if it is not
+  // remembered.
+  std::optional<std::vector<const ViewDelta*>> PathFrom(std::string hash) const;
   // Null if it is not remembered.
   std::shared_ptr<const Entries> EntriesSince(const std::string& hash);
   std::shared_ptr<const Entries> AllEntries();
@@ -61,6 +76,8 @@ class Feed {
   View view_;
   std::deque<Change> changes_;  // Oldest first.
   size_t bytes_ = 0;            // Of all changes.
+  std::deque<PastStep> past_;   // As they were learnt.
+  size_t past_bytes_ = 0;
 
   // To the present content, by the hash of the content from which they lead.
   std::map<std::string, std::shared_ptr<const Entries>> entries_;

@@ -36,6 +36,11 @@ Feeds::Entry& Feeds::Join(const std::vector<std::string>& groups, const std::str
   return *entry;
 }
 
+Feeds::Entry* Feeds::Find(const std::vector<std::string>& groups) {
+  const auto it = entries_.find(groups);
+  return it == entries_.end() ? nullptr : it->second.get();
+}
+
 void Feeds::Leave(Entry& entry, const std::string& node, absl::Time now) {
   entry.nodes.erase(node);
   entry.members = nullptr;

@@ -43,6 +43,8 @@ class Feeds {
   // A proxy of `groups` (sorted, each once) connects. The first one of a set of groups costs a walk
   // over all that is configured.
   Entry& Join(const std::vector<std::string>& groups, const std::string& node);
+  // Null: no proxy has been in this set of groups of late.
+  Entry* Find(const std::vector<std::string>& groups);
   void Leave(Entry& entry, const std::string& node, absl::Time now);
 
   // Drops views whose last proxy left before `before`: until then one that comes back finds what
