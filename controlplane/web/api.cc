@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/resource/json.h"
+#include "api/resource/message_json.h"
 #include "api/resource/problem.h"
 #include "api/resource/source.h"
 #include "controlplane/admin/refusal.h"
@@ -23,7 +24,9 @@ Response Ok(std::string body) {
   return response;
 }
 
-Response Ok(const google::protobuf::Message& message) { return Ok(ToJson(message) + "\n"); }
+Response Ok(const google::protobuf::Message& message) {
+  return Ok(resource::MessageToJson(message) + "\n");
+}
 
 // What all changes have in common.
 v1::ApplyRequest::Options OptionsOf(Parameters& parameters) {
@@ -212,7 +215,7 @@ Response Api::ListGenerations(const Call& call) {
   const absl::StatusOr<std::vector<v1::Commit>> commits = admin_.History(request);
   if (!commits.ok()) return Refusal(commits.status());
   std::vector<std::string> items;
-  for (const v1::Commit& commit : *commits) items.push_back(ToJson(commit));
+  for (const v1::Commit& commit : *commits) items.push_back(resource::MessageToJson(commit));
   return Ok(ListJson("generations", items));
 }
 
@@ -224,7 +227,7 @@ Response Api::Diff(const Call& call) {
   auto stream = admin_.Diff(request);
   if (!stream.ok()) return Refusal(stream.status());
   std::vector<std::string> items;
-  for (v1::Change change; (*stream)(change);) items.push_back(ToJson(change));
+  for (v1::Change change; (*stream)(change);) items.push_back(resource::MessageToJson(change));
   return Ok(ListJson("changes", items));
 }
 
@@ -233,7 +236,7 @@ Response Api::ListProxies(const Call& call) {
   std::vector<v1::ProxyStatus> proxies;
   fleet_.loop().PostAndWait([this, &proxies, &groups] { proxies = fleet_.List(groups); });
   std::vector<std::string> items;
-  for (const v1::ProxyStatus& proxy : proxies) items.push_back(ToJson(proxy));
+  for (const v1::ProxyStatus& proxy : proxies) items.push_back(resource::MessageToJson(proxy));
   return Ok(ListJson("proxies", items));
 }
 

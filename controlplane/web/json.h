@@ -1,4 +1,4 @@
-// Answers as JSON: flat and snake_case, as resources are.
+// Answers as JSON.
 #pragma once
 
 #include <string>
@@ -9,16 +9,7 @@
 #include "api/resource/problem.h"
 #include "controlplane/web/http.h"
 
-namespace google::protobuf {
-class Message;
-}
-
 namespace sluice::web {
-
-// The message in the shape of the configuration: enumerations in lower case, durations as "15s",
-// times as RFC 3339, bytes as hexadecimal digits, resources flat, a ResourceKey as `kind` and
-// `name` beside the other fields. Numbers, texts and lists are always there, messages only if set.
-std::string ToJson(const google::protobuf::Message& message);
 
 // {"NAME": [...]} of what is JSON already.
 std::string ListJson(absl::string_view name, const std::vector<std::string>& items);

@@ -9,10 +9,10 @@
 #include "api/resource/json.h"
 #include "api/resource/json_tree.h"
 #include "api/resource/key.h"
+#include "api/resource/message_json.h"
 #include "api/resource/units.h"
 #include "api/resource/yaml.h"
 #include "google/protobuf/timestamp.pb.h"
-#include "google/protobuf/util/json_util.h"
 #include "tools/sluicectl/table.h"
 #include "tools/sluicectl/text_diff.h"
 
@@ -41,15 +41,6 @@ std::string KeyText(const v1::ResourceKey& key) {
 
 absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
-std::string JsonOf(const google::protobuf::Message& message, bool is_indented) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.add_whitespace = is_indented;
-  std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-  return status.ok() ? text : "{}";
 }
 
 }  // namespace
@@ -173,10 +164,10 @@ std::string ListText(absl::string_view name,
   list.type = Node::Type::kList;
   list.key = std::string(name);
   const auto on_node = [&list](Node&& node) { list.items.push_back(std::move(node)); };
-  // protobuf writes no JSON that cannot be read.
+  // It can be read: we have written it.
   const auto on_problem = [](uint32_t, std::string, std::string) {};
   for (const google::protobuf::Message* message : messages) {
-    resource::ParseJson(JsonOf(*message, false), {on_node, on_problem});
+    resource::ParseJson(resource::MessageToJson(*message), {on_node, on_problem});
   }
   Node top;
   top.type = Node::Type::kMap;
