@@ -203,6 +203,8 @@ void Exchange::AfterRequestHead() {
   if (route_ == nullptr) return AnswerUnmatched();
   if (route_->cluster_slot == kNoCluster) return ReplyWithReason("no_endpoints");
   NoteGrpcDeadline();
+  // A plugin gives a body to a request that has none: its body hook will be asked for it.
+  if (request_passed_ && request_.body.has_bytes()) request_passed_ = false;
   if (request_passed_ || chain_.request_body().kind != BodyMode::Kind::kWhole) {
     stage_ = Stage::kUpstream;
     // What came while the head stood at a plugin.

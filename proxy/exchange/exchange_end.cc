@@ -78,7 +78,7 @@ void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view pr
     response_.headers.Set(HeaderId::kProxyStatus,
                           http::MakeProxyStatus(arena_, proxy_error, copy.details));
   }
-  if (http::grpc::IsGrpc(request_.headers.Get(HeaderId::kContentType))) {
+  if (!answers_in_http_ && http::grpc::IsGrpc(request_.headers.Get(HeaderId::kContentType))) {
     // A gRPC client reads its status where its protocol has it, and no body.
     http::grpc::MakeTrailersOnly(copy.body.empty() ? absl::string_view(copy.details) : copy.body,
                                  copy.details == kGrpcDeadline, response_);

@@ -16,6 +16,7 @@
 #include "proxy/plugins/decompression/plugin.h"
 #include "proxy/plugins/fault_injection/plugin.h"
 #include "proxy/plugins/field_error.h"
+#include "proxy/plugins/grpc_json/plugin.h"
 #include "proxy/plugins/grpc_web/plugin.h"
 #include "proxy/plugins/headers/plugin.h"
 #include "proxy/plugins/ip_restriction/plugin.h"
@@ -33,6 +34,7 @@
 #include "sluice/plugins/v1/cors.pb.h"
 #include "sluice/plugins/v1/decompression.pb.h"
 #include "sluice/plugins/v1/fault_injection.pb.h"
+#include "sluice/plugins/v1/grpc_json.pb.h"
 #include "sluice/plugins/v1/grpc_web.pb.h"
 #include "sluice/plugins/v1/headers.pb.h"
 #include "sluice/plugins/v1/ip_restriction.pb.h"
@@ -57,6 +59,7 @@ Registry::Registry(CounterTable& counters) {
   Add(&MakeCors);
   Add(&MakeDecompression);
   Add(&MakeFaultInjection);
+  Add(&MakeGrpcJson);
   Add(&MakeGrpcWeb);
   Add(&MakeHeaders);
   Add(&MakeIpRestriction);

@@ -9,6 +9,7 @@
 
 #include "api/validate/field.h"
 #include "api/validate/plugins/registry.h"
+#include "api/validate/transcoding/testing/shop.h"
 #include "base/clock.h"
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/message.h"
@@ -47,6 +48,11 @@ TEST_F(RegistryTest, AnElementHasNamePhaseAndPlaceOfItsMessage) {
     std::unique_ptr<google::protobuf::Message> config(plugin.prototype->New());
     if (plugin.name == "limit_count") {
       internal::ParseTextOrDie("count: 1 window {seconds: 1}", *config);
+    }
+    if (plugin.name == "grpc_json") {
+      internal::ParseTextOrDie(
+          std::string("services: 'shop.v1.Prices' descriptor_set: '") + validate::kShop + "'",
+          *config);
     }
     const absl::StatusOr<Element> element = Make(plugin.name, *config);
     ASSERT_TRUE(element.ok()) << element.status();

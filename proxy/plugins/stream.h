@@ -30,7 +30,8 @@ struct LocalReply {
 class Stream {
  public:
   // The request. Its headers may be edited until the request head has passed the chain; `path`,
-  // `query` and `authority` are what goes to the upstream.
+  // `query` and `authority` are what goes to the upstream. A plugin that changes the body sets
+  // `body` to unknown; its body hook is called then even if there was none.
   http::RequestHead& request() { return request_; }
   const http::RequestHead& request() const { return request_; }
   // The response, from the response hooks on; before that, its headers may be added to and are sent
@@ -74,6 +75,9 @@ class Stream {
   // Empty: nobody. Of several plugins the last one counts.
   absl::string_view authenticated_by() const { return authenticated_by_; }
   virtual const ConsumerTable& consumers() const = 0;
+
+  // Replies are in HTTP even if the request goes on as gRPC: its client speaks no gRPC.
+  void AnswerInHttp() { answers_in_http_ = true; }
 
   // Host that the upstream sees, over Upstream.host; empty: not overridden. Lives with the request.
   absl::string_view upstream_host() const { return upstream_host_; }
@@ -121,6 +125,7 @@ class Stream {
   net::IpAddress client_ip_;
   bool is_peer_trusted_ = false;
   bool is_local_ = false;
+  bool answers_in_http_ = false;
 };
 
 inline void Stream::SetConsumer(const Consumer& consumer, const char* plugin) {

@@ -1,6 +1,7 @@
 """gRPC calls as clients see them: the proxy's own answers, deadlines, and calls of browsers."""
 
 import base64
+import json
 import struct
 import time
 import unittest
@@ -30,6 +31,15 @@ plugins:
   grpc_web: {}
 ---
 kind: Route
+name: json
+paths: [/v1/*]
+upstream: prices
+plugins:
+  grpc_json:
+    services: [shop.v1.Prices]
+    descriptor_set: %(shop)s
+---
+kind: Route
 name: silent
 paths: [/silent]
 upstream: silent
@@ -43,6 +53,21 @@ upstream: silent
 plugins:
   fault_injection: {abort: {status: 503, body: "not today, 100%%"}}
 """
+
+# That of api/validate/transcoding/testing/shop.h.
+SHOP = (
+    "Cp0FChRzaG9wL3YxL3ByaWNlcy5wcm90bxIHc2hvcC52MSJeCgRJdGVtEhIKBG5hbWUYASABKAlSBG5h"
+    "bWUSHwoLcHJpY2VfY2VudHMYAiABKANSCnByaWNlQ2VudHMSIQoEa2luZBgDIAEoDjINLnNob3AudjEu"
+    "S2luZFIEa2luZCIeCgZGaWx0ZXISFAoFbGltaXQYASABKAVSBWxpbWl0Il0KCkdldFJlcXVlc3QSEgoE"
+    "bmFtZRgBIAEoCVIEbmFtZRInCgZmaWx0ZXIYAiABKAsyDy5zaG9wLnYxLkZpbHRlclIGZmlsdGVyEhIK"
+    "BHRhZ3MYAyADKAlSBHRhZ3MiSAoKUHV0UmVxdWVzdBIhCgRpdGVtGAEgASgLMg0uc2hvcC52MS5JdGVt"
+    "UgRpdGVtEhcKB2RyeV9ydW4YAiABKAhSBmRyeVJ1biorCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQ"
+    "ABINCglLSU5EX0JPT0sQATLoAQoGUHJpY2VzEkUKA0dldBITLnNob3AudjEuR2V0UmVxdWVzdBoNLnNo"
+    "b3AudjEuSXRlbSIagtPkkwIUEhIvdjEve25hbWU9aXRlbXMvKn0SPwoETGlzdBITLnNob3AudjEuR2V0"
+    "UmVxdWVzdBoNLnNob3AudjEuSXRlbSIRgtPkkwILEgkvdjEvaXRlbXMwARJWCgNQdXQSEy5zaG9wLnYx"
+    "LlB1dFJlcXVlc3QaDS5zaG9wLnYxLkl0ZW0iK4LT5JMCJRoJL3YxL2l0ZW1zOgRpdGVtWhIiDS92MS9p"
+    "dGVtczpwdXQ6ASoyMwoGU2lsZW50EikKA0dldBITLnNob3AudjEuR2V0UmVxdWVzdBoNLnNob3AudjEu"
+    "SXRlbWIGcHJvdG8z")
 
 HELLO = b"\0\0\0\0\5hello"
 WORLD = b"\0\0\0\0\5world"
@@ -59,7 +84,7 @@ def frame(kind, flags, stream, payload=b""):
 
 
 def serve_grpc(server, connection):
-    """Answers every call with WORLD and the status 0, once the request is complete."""
+    """Answers every call with `server.answer` and the status 0, once the request is complete."""
     connection.read_exactly(24)
     connection.send(frame(SETTINGS, 0, 0))
     bodies = {}
@@ -75,7 +100,7 @@ def serve_grpc(server, connection):
             server.requests.append(bodies.pop(stream, b""))
             head = b"\x88" + field(b"content-type", b"application/grpc+proto")
             trailers = field(b"grpc-status", b"0") + field(b"grpc-message", b"fine")
-            connection.send(frame(HEADERS, 4, stream, head) + frame(DATA, 0, stream, WORLD) +
+            connection.send(frame(HEADERS, 4, stream, head) + frame(DATA, 0, stream, server.answer) +
                             frame(HEADERS, 5, stream, trailers))
 
 
@@ -88,10 +113,12 @@ class GrpcTest(unittest.TestCase):
 
     def setUp(self):
         self.upstream = Server(serve_grpc)
+        self.upstream.answer = WORLD
         self.addCleanup(self.upstream.close)
         self.silent = Server(say_nothing)
         self.addCleanup(self.silent.close)
-        self.proxy = Proxy(CONFIG % {"upstream": self.upstream.port, "silent": self.silent.port})
+        self.proxy = Proxy(CONFIG % {"upstream": self.upstream.port, "silent": self.silent.port,
+                                     "shop": SHOP})
         self.addCleanup(self.proxy.stop)
 
     def call(self, path, kind, body, more=""):
@@ -131,6 +158,28 @@ class GrpcTest(unittest.TestCase):
         response = self.call("/silent", "application/grpc-web", HELLO, "grpc-timeout: 100m\r\n")
         self.assertEqual(response.headers["content-type"], "application/grpc-web")
         self.assertEqual(response.headers["grpc-status"], "4")
+
+    # --- JSON ---
+
+    def ask(self, target):
+        client = Client(self.proxy.port)
+        self.addCleanup(client.close)
+        return client.send(("GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target).encode()).response()
+
+    def test_a_get_without_a_body_becomes_a_call(self):
+        self.upstream.answer = b"\0\0\0\0\5\x0a\x01a\x10\x05"
+        response = self.ask("/v1/items/7?filter.limit=3")
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.headers["content-type"], "application/json")
+        self.assertEqual(json.loads(response.body), {"name": "a", "priceCents": "5"})
+        self.assertEqual(response.headers["content-length"], str(len(response.body)))
+        self.assertEqual(self.upstream.requests, [b"\0\0\0\0\x0d\x0a\x07items/7\x12\x02\x08\x03"])
+
+    def test_what_does_not_fit_is_answered_in_http(self):
+        response = self.ask("/v1/items/7?nothing=1")
+        self.assertEqual(response.status, 400)
+        self.assertEqual(json.loads(response.body)["code"], 3)
+        self.assertEqual(self.ask("/v1/nothing").status, 404)
 
     # --- Browsers ---
 

@@ -248,14 +248,17 @@ class Generator {
     return paragraph.substr(0, stop == std::string::npos ? stop : stop + 1);
   }
 
-  // The longest that fits, which shows most.
+  // The one with the most lines that fits, which shows most.
   template <typename Fits>
   std::string ExampleOf(Fits fits) const {
     std::string longest;
     for (const resource::SourcedResource& source : examples_) {
       if (!fits(source)) continue;
       std::string yaml = resource::ToYaml(source.resource);
-      if (yaml.size() > longest.size()) longest = std::move(yaml);
+      const auto lines = [](const std::string& text) {
+        return std::count(text.begin(), text.end(), '\n');
+      };
+      if (lines(yaml) > lines(longest)) longest = std::move(yaml);
     }
     return longest;
   }

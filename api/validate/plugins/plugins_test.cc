@@ -13,6 +13,7 @@
 #include "api/validate/plugins/limit_count.h"
 #include "api/validate/plugins/registry.h"
 #include "api/validate/resource.h"
+#include "api/validate/transcoding/testing/shop.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
@@ -162,6 +163,21 @@ TEST(FaultInjectionTest, Bounds) {
        {"{delay: {duration: 61s}}", "delay.duration: out of range, got 1m1s; want 1ms to 1m"},
        {"{abort: {status: 500, body: " + std::string(65537, 'x') + "}}",
         "abort.body: too long, got 65537 bytes; want 65536 bytes at most"}});
+}
+
+TEST(GrpcJsonTest, Bounds) {
+  const std::string shop = absl::StrCat("descriptor_set: ", kShop);
+  ExpectRows(
+      "grpc_json",
+      {{"{services: [shop.v1.Prices], " + shop + "}", ""},
+       {"{services: [shop.v1.Prices], max_request_bytes: 64MiB, " + shop + "}", ""},
+       {"{}", "descriptor_set: missing | services: missing"},
+       {"{services: [a], descriptor_set: '!'}",
+        "descriptor_set: no base64; want what `protoc --include_imports "
+        "--descriptor_set_out=/dev/stdout FILES | base64` prints"},
+       {"{services: [a.B], " + shop + "}", "descriptor_set: the descriptor set has no service a.B"},
+       {"{services: [shop.v1.Prices], max_response_bytes: 65MiB, " + shop + "}",
+        "max_response_bytes: out of range, got 65MiB; want 1 to 64MiB"}});
 }
 
 TEST(HeadersTest, Bounds) {

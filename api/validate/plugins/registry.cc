@@ -10,6 +10,7 @@
 #include "api/validate/plugins/cors.h"
 #include "api/validate/plugins/decompression.h"
 #include "api/validate/plugins/fault_injection.h"
+#include "api/validate/plugins/grpc_json.h"
 #include "api/validate/plugins/grpc_web.h"
 #include "api/validate/plugins/headers.h"
 #include "api/validate/plugins/ip_restriction.h"
@@ -30,6 +31,7 @@
 #include "sluice/plugins/v1/decompression.pb.h"
 #include "sluice/plugins/v1/disabled.pb.h"
 #include "sluice/plugins/v1/fault_injection.pb.h"
+#include "sluice/plugins/v1/grpc_json.pb.h"
 #include "sluice/plugins/v1/grpc_web.pb.h"
 #include "sluice/plugins/v1/headers.pb.h"
 #include "sluice/plugins/v1/ip_restriction.pb.h"
@@ -66,6 +68,7 @@ std::vector<Plugin> MakePlugins() {
       Entry<Cors>(),
       Entry<Decompression>(),
       Entry<FaultInjection>(),
+      Entry<GrpcJson>(),
       Entry<GrpcWeb>(),
       Entry<Headers>(),
       Entry<IpRestriction>(),

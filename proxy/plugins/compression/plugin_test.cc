@@ -5,7 +5,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "proxy/plugins/testing/plugin_harness.h"
@@ -259,6 +262,27 @@ TEST_F(CompressionTest, AnEncoderIsUsedAgainForTheNextBody) {
     first = lent.get();
   }
   EXPECT_EQ(EncoderStore::Take(store_, Coding::kZstd, 3).get(), first);
+}
+
+TEST(EncoderStoreTest, NoEncoderIsLentToTwoThreadsAtOnce) {
+  const auto store = std::make_shared<EncoderStore>();
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&store, &wrong, t] {
+      net::BlockPool pool(1 << 20);
+      const std::string body(100 + static_cast<size_t>(t), static_cast<char>('a' + t));
+      for (int i = 0; i < 200; ++i) {
+        const auto encoder = EncoderStore::Take(store, Coding::kGzip, 1 + i % 5);
+        net::Buffer out;
+        wrong += !encoder->Encode(body, Encoder::Until::kMore, pool, out) ||
+                 !encoder->Encode("", Encoder::Until::kEnd, pool, out) ||
+                 Gunzip(out.ToString()) != body;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace

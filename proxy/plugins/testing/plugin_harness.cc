@@ -281,6 +281,7 @@ void PluginHarness::DecideLate() {
 }
 
 Action PluginHarness::RunRequestBody() {
+  if (request_pieces_.empty() && stream_->request().body.has_bytes()) request_pieces_ = {""};
   const BodyMode mode = run_->request_body();
   if (mode.kind == BodyMode::Kind::kWhole && next_piece_ == 0 && !is_held_) {
     request_pieces_ = Joined(request_pieces_);
