@@ -7,30 +7,25 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/strings/string_view.h"
+#include "base/known_hosts.h"
 #include "controlplane/web/http.h"
 
 namespace sluice::web {
 
 class Gate {
  public:
-  // `listen_host`: IP address on which the server listens, without brackets. Of a wildcard every IP
-  // address is known, since a page whose address is a number is served by that very number.
-  Gate(const std::string& listen_host, std::vector<std::string> allowed_hosts);
+  // As KnownHosts.
+  Gate(const std::string& listen_host, std::vector<std::string> allowed_hosts)
+      : hosts_(listen_host, std::move(allowed_hosts)) {}
 
   // The refusal: 403 the Host is not known; 415 a change without JSON.
   std::optional<Response> Check(const Request& request) const;
 
  private:
-  bool IsKnown(absl::string_view host) const;
-
-  bool is_wildcard_;
-  std::vector<std::string> known_;  // In lower case, without port and brackets.
+  const KnownHosts hosts_;
 };
-
-// Host without port and brackets, in lower case; empty if it is none.
-std::string HostWithoutPort(absl::string_view host);
 
 }  // namespace sluice::web

@@ -49,6 +49,7 @@ App::App(const Clock& clock, const Options& options, net::Fd signals)
       registry_(counters_),
       resolver_(loop_),
       figures_(metrics_),
+      actions_([this] { return Drain(); }),
       drain_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnDrainTimeout>, this),
       tick_(loop_.timers(), &event::Timer::Call<App, &App::OnTick>, this) {
   state_.node = options_.node;
@@ -62,6 +63,7 @@ App::~App() {
   sync_.client.reset();
   sync_.keeper.reset();
   admin_.reset();
+  control_.reset();
   file_.reset();
   lookups_.clear();
   watches_.clear();
@@ -78,11 +80,16 @@ absl::Status App::Start() {
         absl::StrCat("--admin-listen: want IP:PORT, got \"", options_.admin_listen, "\""));
   }
   MakeWorkers();
-  admin_ = std::make_unique<server::AdminServer>(io_, *pages_);
+  std::vector<std::string> names = options_.admin_allowed_hosts;
+  names.push_back(HostName());
+  admin_ = std::make_unique<server::AdminServer>(
+      io_, *pages_,
+      server::AdminServer::Access{.hosts = KnownHosts(admin_address->ip().ToString(), names)});
   RETURN_IF_ERROR(admin_->Start(*admin_address));
   LOG(INFO) << "admin pages on http://" << admin_->address().ToString();
   for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
   tick_.SetAt(loop_.now_ns() + kTickNs);
+  RETURN_IF_ERROR(OpenStateDirectory());
   return options_.config.empty() ? StartSync() : StartFile();
 }
 
@@ -120,6 +127,20 @@ void App::MakeWorkers() {
       state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_}, *build_, borrowed);
 }
 
+absl::Status App::OpenStateDirectory() {
+  if (options_.state_dir.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(directory_, sync::StateDirectory::Open(options_.state_dir));
+  const absl::StatusOr<int> socket = directory_->ListenOn("admin.sock");
+  if (!socket.ok()) {
+    // Not every file system has sockets; that is no reason not to serve.
+    LOG(WARNING) << "no control actions: " << socket.status().message();
+    return absl::OkStatus();
+  }
+  control_ = std::make_unique<server::AdminServer>(io_, actions_,
+                                                   server::AdminServer::Access{.is_control = true});
+  return control_->Start(net::Fd(*socket));
+}
+
 absl::Status App::StartFile() {
   state_.source = "file " + options_.config;
   RETURN_IF_ERROR(build_->Start());
@@ -142,14 +163,13 @@ absl::Status App::StartSync() {
     RETURN_IF_ERROR(sync::SyncClient::CheckAddress(address));
   }
   state_.source = "control plane " + absl::StrJoin(options_.control_planes, ", ");
-  ASSIGN_OR_RETURN(sync_.directory, sync::StateDirectory::Open(options_.state_dir));
   ASSIGN_OR_RETURN(std::unique_ptr<sync::ActivationMarker> marker,
-                   sync::ActivationMarker::Open(*sync_.directory, sync::ReadMachineState()));
+                   sync::ActivationMarker::Open(*directory_, sync::ReadMachineState()));
   // A generation that crashes the proxy twice is not applied a third time.
   marker->RecordCrashes();
   sync_.applier = std::make_unique<ViewApplier>(*build_);
   RETURN_IF_ERROR(build_->Init());
-  sync_.keeper = std::make_unique<sync::Keeper>(build_->loop(), clock_, *sync_.directory,
+  sync_.keeper = std::make_unique<sync::Keeper>(build_->loop(), clock_, *directory_,
                                                 std::move(marker), *sync_.applier);
   sync::SyncClient::Options options;
   options.control_planes = options_.control_planes;
@@ -255,12 +275,14 @@ void App::OnEvents(uint32_t) {
 }
 
 void App::OnTerminate() {
-  if (state_.is_draining) {
-    LOG(WARNING) << "second signal: ending at once";
-    exit_status_ = 1;
-    return loop_.StopFromAnyThread();
-  }
-  state_.is_draining = true;
+  if (Drain()) return;
+  LOG(WARNING) << "told to end while draining: ending at once";
+  exit_status_ = 1;
+  loop_.StopFromAnyThread();
+}
+
+bool App::Drain() {
+  if (std::exchange(state_.is_draining, true)) return false;
   // What is served does not change any more: a generation that came now would take the routes of
   // requests that still run.
   file_.reset();
@@ -271,6 +293,7 @@ void App::OnTerminate() {
   for (const auto& worker : workers_) {
     worker->DrainFromAnyThread([this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
   }
+  return true;
 }
 
 void App::OnWorkerIdle() {

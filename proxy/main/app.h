@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/event/loop.h"
+#include "proxy/main/actions.h"
 #include "proxy/main/build_thread.h"
 #include "proxy/main/figures.h"
 #include "proxy/main/file_source.h"
@@ -42,7 +43,6 @@ class App final : private event::Handler, private sync::ProxyHooks {
  private:
   // Connected to a control plane: what that takes.
   struct Sync {
-    std::unique_ptr<sync::StateDirectory> directory;
     std::unique_ptr<ViewApplier> applier;
     std::unique_ptr<sync::Keeper> keeper;
     std::unique_ptr<sync::SyncClient> client;
@@ -50,6 +50,8 @@ class App final : private event::Handler, private sync::ProxyHooks {
 
   void OnEvents(uint32_t events) override;  // Of the signals.
   void OnTerminate();
+  // False: it had begun before.
+  bool Drain();
   void OnWorkerIdle();
   void OnDrainTimeout();
   void OnTick();
@@ -58,6 +60,8 @@ class App final : private event::Handler, private sync::ProxyHooks {
   // The upstreams name these hosts now.
   void WatchNames(const std::set<std::string>& names);
   void MakeWorkers();
+  // Takes the state directory, and actions by a socket in it.
+  absl::Status OpenStateDirectory();
   absl::Status StartFile();
   absl::Status StartSync();
 
@@ -84,6 +88,9 @@ class App final : private event::Handler, private sync::ProxyHooks {
   std::vector<std::unique_ptr<server::Worker>> workers_;
   std::unique_ptr<Pages> pages_;
   std::unique_ptr<server::AdminServer> admin_;
+  std::unique_ptr<sync::StateDirectory> directory_;  // Null: none was given.
+  Actions actions_;
+  std::unique_ptr<server::AdminServer> control_;
   std::unique_ptr<FileSource> file_;
   Sync sync_;
   std::map<std::string, std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // By host.

@@ -26,6 +26,9 @@ Flags MakeFlags(Options& options) {
   flags.Strings("groups", "A,B", "groups that this proxy is in", &options.groups);
   flags.String("admin-listen", "IP:PORT", "address of the read-only admin pages",
                &options.admin_listen);
+  flags.Strings("admin-allowed-host", "NAME",
+                "another name under which the admin pages are reached",
+                &options.admin_allowed_hosts);
   flags.Uint("workers", "N", "threads that serve; 0 is one a processor", &options.workers);
   flags.Size("buffer-memory", "bound on heads and bodies under way, all workers; 0 is 256MiB each",
              &options.buffer_memory);

@@ -17,6 +17,7 @@ struct Options {
   std::string node;  // Default: the host's name.
   std::vector<std::string> groups;
   std::string admin_listen = "127.0.0.1:9490";
+  std::vector<std::string> admin_allowed_hosts;
   uint64_t workers = 0;        // 0: one a processor.
   uint64_t buffer_memory = 0;  // Of all workers; 0: Worker::kDefaultBufferBytes each.
   absl::Duration drain_timeout = absl::Seconds(30);

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +20,7 @@ namespace {
 
 constexpr const char* kLockFile = "lock";
 constexpr const char* kProbeFile = "probe";
+constexpr int kSocketBacklog = 16;
 
 absl::Status Error(absl::string_view path, int error) {
   const std::string text = absl::StrCat(path, ": ", std::generic_category().message(error));
@@ -86,6 +89,30 @@ absl::StatusOr<int> StateDirectory::OpenFile(absl::string_view name, int flags) 
   const int fd = openat(fd_, std::string(name).c_str(), flags | O_CLOEXEC, 0600);
   if (fd < 0) return FileError(*this, name);
   return fd;
+}
+
+absl::StatusOr<int> StateDirectory::ListenOn(absl::string_view name) const {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  // The path may be longer than an address of a socket.
+  const std::string path = absl::StrCat("/proc/self/fd/", fd_, "/", name);
+  if (path.size() >= sizeof(address.sun_path)) {
+    errno = ENAMETOOLONG;
+    return FileError(*this, name);
+  }
+  path.copy(address.sun_path, path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return FileError(*this, name);
+  Remove(name);
+  // The file takes the mode that the socket has: at no time may others connect.
+  const bool is_ready =
+      fchmod(fd, 0600) == 0 &&
+      bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+      listen(fd, kSocketBacklog) == 0;
+  if (is_ready) return fd;
+  absl::Status status = FileError(*this, name);
+  close(fd);
+  return status;
 }
 
 absl::Status StateDirectory::Rename(absl::string_view from, absl::string_view to) const {

@@ -29,6 +29,9 @@ class StateDirectory {
 
   // Opens a file with `flags` of open(2), mode 0600. The descriptor is the caller's.
   absl::StatusOr<int> OpenFile(absl::string_view name, int flags) const;
+  // A listening stream socket with this name, which only the owner may use; non-blocking. One that
+  // an earlier process left is replaced. The descriptor is the caller's.
+  absl::StatusOr<int> ListenOn(absl::string_view name) const;
   // Puts `from` in the place of `to`, so that after a power loss there is one or the other.
   absl::Status Rename(absl::string_view from, absl::string_view to) const;
   void Remove(absl::string_view name) const;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
@@ -45,6 +46,21 @@ TEST(StateDirectoryTest, RoomIsJudgedByTheFileSystem) {
   ASSERT_TRUE(state.ok());
   EXPECT_TRUE((*state)->HasRoomFor(1));
   EXPECT_FALSE((*state)->HasRoomFor(uint64_t{1} << 60));
+}
+
+TEST(StateDirectoryTest, ASocketIsTheOwnersAloneAndReplacesTheOneBefore) {
+  const TestDirectory dir;
+  const auto open = StateDirectory::Open(dir.path());
+  ASSERT_TRUE(open.ok());
+  const auto first = (*open)->ListenOn("s");
+  const auto second = (*open)->ListenOn("s");
+  ASSERT_TRUE(first.ok() && second.ok()) << second.status();
+  struct stat file;
+  ASSERT_EQ(stat((dir.path() + "/s").c_str(), &file), 0);
+  EXPECT_TRUE(S_ISSOCK(file.st_mode));
+  EXPECT_EQ(file.st_mode & 0777, 0600u);
+  close(*first);
+  close(*second);
 }
 
 }  // namespace

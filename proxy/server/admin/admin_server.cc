@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
 namespace sluice::server {
@@ -26,9 +27,7 @@ class AdminServer::Request final : public http::ServerStreamEvents {
 
   void OnRequestHead(bool) override {
     is_head_ = head_.method_id == http::Method::kHead;
-    if (!is_head_ && head_.method_id != http::Method::kGet) {
-      return Answer({405, "text/plain; charset=utf-8", "these pages are read only: use GET\n"});
-    }
+    if (std::optional<Page> refusal = server_.Check(head_)) return Answer(*std::move(refusal));
     std::string target(head_.path);
     if (head_.query) target += "?" + std::string(*head_.query);
     server_.pages_.GetPage(target, [this, alive = alive_](Page page) {
@@ -78,7 +77,8 @@ class AdminServer::Request final : public http::ServerStreamEvents {
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-AdminServer::AdminServer(net::IoContext& io, PageSource& pages) : io_(io), pages_(pages) {}
+AdminServer::AdminServer(net::IoContext& io, PageSource& pages, Access access)
+    : io_(io), pages_(pages), access_(std::move(access)) {}
 
 AdminServer::~AdminServer() {
   while (!connections_.empty()) connections_.begin()->first->CloseNow();
@@ -87,9 +87,32 @@ AdminServer::~AdminServer() {
 absl::Status AdminServer::Start(const net::Address& address) {
   if (address.port() != 0) RETURN_IF_ERROR(net::ProbeBind(address));
   ASSIGN_OR_RETURN(net::Fd fd, net::Listen(address, 128));
+  return Start(std::move(fd));
+}
+
+absl::Status AdminServer::Start(net::Fd fd) {
   net::Acceptor::Owner& owner = *this;
   listening_.emplace(io_.loop, std::move(fd), owner);
   return listening_->Start();
+}
+
+std::optional<Page> AdminServer::Check(const http::RequestHead& head) const {
+  constexpr char kText[] = "text/plain; charset=utf-8";
+  // A request of HTTP/1.0 without a Host comes from no browser.
+  const bool is_foreign =
+      access_.hosts.has_value() && !head.authority.empty() && !access_.hosts->Has(head.authority);
+  if (is_foreign) {
+    return Page{403, kText,
+                absl::StrCat("this proxy is not called \"", head.authority,
+                             "\"; --admin-allowed-host gives it another name\n")};
+  }
+  using http::Method;
+  if (access_.is_control) {
+    if (head.method_id == Method::kPost) return std::nullopt;
+    return Page{405, kText, "actions are taken by POST\n"};
+  }
+  if (head.method_id == Method::kGet || head.method_id == Method::kHead) return std::nullopt;
+  return Page{405, kText, "these pages are read only: use GET\n"};
 }
 
 void AdminServer::OnAccept(net::Fd fd, const net::Address& peer) {

@@ -1,6 +1,5 @@
-// Read-only pages over HTTP, on the control thread: the same codec as for traffic, no exchange.
-//
-// Answers GET and HEAD only, closes nothing, shares nothing with workers.
+// Pages or control actions over HTTP, on the control thread: the same codec as for traffic, no
+// exchange. Shares nothing with workers.
 //
 // Thread: its loop's. Lifetime: `io` and `pages` outlive it.
 #pragma once
@@ -9,6 +8,7 @@
 #include <optional>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/known_hosts.h"
 #include "proxy/http/h1/server_connection.h"
 #include "proxy/net/acceptor.h"
 #include "proxy/net/connection.h"
@@ -20,16 +20,28 @@ class AdminServer final : private net::Acceptor::Owner,
                           private http::h1::ServerConnection::Host,
                           private http::StreamAcceptor {
  public:
-  AdminServer(net::IoContext& io, PageSource& pages);
+  // What it answers; everything else is refused.
+  struct Access {
+    bool is_control = false;  // POST only; else GET and HEAD only.
+    // Hosts that requests may name. Unset: any, for a socket that no browser reaches.
+    std::optional<KnownHosts> hosts = std::nullopt;
+  };
+
+  AdminServer(net::IoContext& io, PageSource& pages, Access access);
   ~AdminServer();
 
   // Errors as net::Listen().
   absl::Status Start(const net::Address& address);
+  // On a listening socket of any family, non-blocking.
+  absl::Status Start(net::Fd fd);
   // Where it listens: for port 0.
   net::Address address() const { return net::LocalAddress(listening_->fd()); }
 
  private:
   class Request;
+
+  // The refusal of a request with this head.
+  std::optional<Page> Check(const http::RequestHead& head) const;
 
   void OnAccept(net::Fd fd, const net::Address& peer) override;
   void OnShed() override {}
@@ -42,6 +54,7 @@ class AdminServer final : private net::Acceptor::Owner,
 
   net::IoContext& io_;
   PageSource& pages_;
+  const Access access_;
   std::optional<net::Acceptor> listening_;
   const http::ServerSettings settings_;
   http::h1::RawHead scratch_head_;
