@@ -322,6 +322,15 @@ TEST(RouteTest, Bounds) {
        {"paths: ['~(']", "paths[0]: missing ): (, got \"~(\"; want an RE2 expression after \"~\""},
        {"upstream: a\nservice: b",
         "service: given beside upstream; want one of upstream and service"},
+       {"upgrades: [websocket, x-y.1]", ""},
+       {"upgrades: [WebSocket]",
+        "upgrades[0]: not a protocol to change to, got \"WebSocket\"; want a name in lower case, "
+        "such as websocket, and not h2c"},
+       {"upgrades: [websocket, h2c]",
+        "upgrades[1]: not a protocol to change to, got \"h2c\"; want a name in lower case, such as "
+        "websocket, and not h2c"},
+       {"upgrades: [" + Repeated(9, "p#") + "]",
+        "upgrades: too many upgrades, got 9; want 8 at most"},
        {"timeout: 0s\nidle_timeout: 0s\ntotal_timeout: 1ms", ""},
        {"timeout: 24h\nidle_timeout: 24h\ntotal_timeout: 24h", ""},
        {"timeout: -1s", "timeout: out of range, got -1s; want 0s to 24h"},

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/match/compiled_spec.h"
 #include "api/resource/problem.h"
@@ -29,6 +31,8 @@ constexpr int kMaxPaths = 256;
 // Each has a place in every table of the proxy, and in the index that finds routes which would
 // answer the same request.
 constexpr int kMaxPlaces = 4096;
+constexpr int kMaxUpgrades = 8;
+constexpr size_t kMaxUpgradeName = 64;
 constexpr int kMaxMethods = 32;
 constexpr int kMaxPredicates = 32;
 constexpr int kMaxClientIps = 256;
@@ -66,6 +70,23 @@ void CheckTimeouts(const Route& route, const Field& field) {
   if (route.has_total_timeout()) {
     CheckDuration(field.At("total_timeout"), route.total_timeout(), absl::Milliseconds(1),
                   absl::Hours(24));
+  }
+}
+
+void CheckUpgrades(const Route& route, const Field& field) {
+  CheckCount(field.At("upgrades"), route.upgrades_size(), kMaxUpgrades, "upgrades");
+  for (int i = 0; i < route.upgrades_size(); ++i) {
+    const std::string& name = route.upgrades(i);
+    const bool is_name =
+        !name.empty() && name.size() <= kMaxUpgradeName &&
+        std::all_of(name.begin(), name.end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+        });
+    // A proxy that passes HTTP/2 on without reading it checks nothing of it.
+    if (is_name && !absl::StartsWith(name, "h2")) continue;
+    field.At("upgrades", static_cast<size_t>(i))
+        .Refuse(absl::StrCat("not a protocol to change to, got ", Quoted(name)),
+                "a name in lower case, such as websocket, and not h2c");
   }
 }
 
@@ -153,6 +174,7 @@ void CheckRoute(const v1::Resource& resource, const Field& field) {
     field.At("service").Refuse("given beside upstream", "one of upstream and service");
   }
   CheckTimeouts(route, field);
+  CheckUpgrades(route, field);
   CheckNames(route.plugin_sets(), kMaxPluginSets, field, "plugin_sets");
   CheckPlugins(route.plugins(), field.At("plugins"));
   CheckPluginOrder(route, field);

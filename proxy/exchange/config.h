@@ -41,6 +41,8 @@ struct alignas(64) CompiledRoute : Pinned {
   std::string upstream;
 
   std::vector<std::string> plugin_order;
+  // Protocols to which clients may change; in lower case.
+  std::vector<std::string> upgrades;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
   std::shared_ptr<const void> cluster_lease;  // Keeps cluster_slot.
   // What MatchResult points into.

@@ -69,6 +69,7 @@ void Exchange::OnRequestHead(bool end) {
   }
   if (!NormalisePath()) return;
   const bool has_route = MatchRoute();
+  if (!request_.upgrade.empty() && !CheckUpgrade()) return;
   if (rules.global != nullptr) {
     global_ = rules.global.get();
     worker_.pins.Pin(global_->pin_slot);

@@ -126,6 +126,17 @@ class Exchange final : public plugins::Stream,
   void ResumeClient();
   bool RetryIfSafe(http::ResetReason reason);
 
+  // Upgrades (exchange_tunnel.cc).
+  bool CheckUpgrade();
+  void BeginTunnel();
+  // What plugins want of the bodies; nothing of a tunnel.
+  plugins::BodyMode RequestMode() const {
+    return is_tunnel_ ? plugins::BodyMode::None() : chain_.request_body();
+  }
+  plugins::BodyMode ResponseMode() const {
+    return is_local_ || is_tunnel_ ? plugins::BodyMode::None() : chain_.response_body();
+  }
+
   // Response.
   void RunResponseHead();
   void SendResponseHead();
@@ -191,6 +202,7 @@ class Exchange final : public plugins::Stream,
   bool request_head_sent_ = false;  // On the present attempt.
   bool request_end_sent_ = false;
   bool response_ended_ = false;  // By the upstream.
+  bool is_tunnel_ = false;       // An upgrade was granted.
   bool is_replayable_ = true;
   bool is_client_paused_ = false;
   bool is_upstream_paused_ = false;

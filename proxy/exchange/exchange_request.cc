@@ -38,7 +38,7 @@ void Exchange::OnRequestBody(net::Buffer&& body) {
 // Takes what is in held_ through the plugins.
 void Exchange::PassRequestBody() {
   if (held_.empty()) return;
-  const BodyMode mode = chain_.request_body();
+  const BodyMode mode = RequestMode();
   if (mode.kind == BodyMode::Kind::kWhole) {
     if (held_.size() > mode.max_bytes) ReplyWithReason("request_body_too_large");
     return;  // Goes on when it is all there.
@@ -73,7 +73,7 @@ void Exchange::OnRequestEnd(const http::HeaderMap* trailers) {
 
 // The client's body is complete, and what came before has passed.
 void Exchange::PassRequestEnd() {
-  const BodyMode mode = chain_.request_body();
+  const BodyMode mode = RequestMode();
   if (request_stop_ != Hook::kRequestTrailers) {
     if (mode.kind == BodyMode::Kind::kWhole || mode.kind == BodyMode::Kind::kStream) {
       if (mode.kind == BodyMode::Kind::kWhole && held_.size() > mode.max_bytes) {

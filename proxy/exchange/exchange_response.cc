@@ -26,6 +26,7 @@ void Exchange::OnAttemptHead(http::ResponseHead& head, bool end) {
   head.headers.ForEach([this](const http::HeaderMap::Entry& e) {
     response_.headers.Add(e.id, e.name(), e.value());
   });
+  if (head.status == 101) BeginTunnel();
   stage_ = Stage::kHolding;
   // From here on it is the body's standing still that counts; no timer may have been set before.
   ArmTimer();
@@ -78,7 +79,7 @@ void Exchange::OnAttemptBody(net::Buffer&& body) {
 
 void Exchange::PassResponseBody() {
   if (response_held_.empty()) return;
-  const BodyMode mode = is_local_ ? BodyMode::None() : chain_.response_body();
+  const BodyMode mode = ResponseMode();
   if (mode.kind == BodyMode::Kind::kWhole && stage_ == Stage::kHolding) {
     if (response_held_.size() > mode.max_bytes) {
       attempt_.reset();
@@ -136,7 +137,7 @@ void Exchange::OnAttemptEnd(const http::HeaderMap* trailers) {
 }
 
 void Exchange::PassResponseEnd() {
-  const BodyMode mode = is_local_ ? BodyMode::None() : chain_.response_body();
+  const BodyMode mode = ResponseMode();
   if (response_stop_ != Hook::kResponseTrailers && mode.kind != BodyMode::Kind::kNone) {
     is_in_hook_ = true;
     const Action action = chain_.RunResponseBody(response_held_, true, *this);

@@ -65,6 +65,12 @@ struct RequestHead {
   // Without the "?"; absent and empty are told apart.
   std::optional<absl::string_view> query;
 
+  // The protocol to which the client asks to change, in lower case; empty: none. In neutral form
+  // such a request is a GET without a body, and a response of status 101 to it grants it: what
+  // follows on the stream, both ways, is a tunnel's. HTTP/1 says it by Upgrade, HTTP/2 by extended
+  // CONNECT (RFC 8441), whose 200 is our 101.
+  absl::string_view upgrade;
+
   BodySize body;
   HeaderMap headers;
 };

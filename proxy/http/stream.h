@@ -49,6 +49,8 @@ class ServerStream {
   // 1xx, any number of times before SendHead(). Ignored where the client cannot take it (HTTP/1.0).
   virtual void SendInformational(const ResponseHead& head) = 0;
   // The response. `end`: nothing follows. The views in it need to live until the call returns.
+  // Status 101, where the request asked for an upgrade, opens a tunnel: from now on the request
+  // goes on, though it had ended, with whatever the client sends and has sent since.
   virtual void SendHead(const ResponseHead& head, bool end) = 0;
   virtual void SendBody(net::Buffer&& body, bool end) = 0;
   // Ends the response. `trailers` may be null.
@@ -115,7 +117,8 @@ class StreamAcceptor {
 // Server side. Implemented by the client codecs; used by an attempt.
 class ClientStream {
  public:
-  // Once. `end`: no body follows. The views need to live until the call returns.
+  // Once. `end`: no body follows. The views need to live until the call returns. After a 101, where
+  // the request asked for an upgrade, SendBody() and SendEnd() go on nevertheless.
   virtual void SendHead(const RequestHead& head, bool end) = 0;
   virtual void SendBody(net::Buffer&& body, bool end) = 0;
   virtual void SendEnd(const HeaderMap* trailers) = 0;
@@ -146,9 +149,10 @@ class ClientStreamEvents {
  public:
   // Memory for response heads.
   virtual Arena& arena() = 0;
-  // 100 and 103; never 101.
+  // 100 and 103.
   virtual void OnInformational(ResponseHead& head) = 0;
-  // Once. The views in it live until the call returns, those in arena() longer.
+  // Once. The views in it live until the call returns, those in arena() longer. 101: the server has
+  // granted the upgrade that was asked for; the body is the tunnel's.
   virtual void OnHead(ResponseHead& head, bool end) = 0;
   virtual void OnBody(net::Buffer&& body) = 0;
   virtual void OnEnd(const HeaderMap* trailers) = 0;

@@ -103,6 +103,8 @@ constexpr auto kTable = std::to_array<Reason>({
      "The path leads above the root, or has a bad percent-encoding."},
     {"escaped_slash", 400, F::kClientProtocolError, "http_request_error",
      "The path has an encoded slash or backslash, which the listener rejects."},
+    {"upgrade_not_allowed", 403, F::kClientProtocolError, "http_request_denied",
+     "An extended CONNECT (RFC 8441) for a protocol that the route does not list in upgrades."},
     {"malformed_request", 400, F::kClientProtocolError, "http_request_error",
      "A head or body that breaks the rules of HTTP/2 (RFC 9113 section 8.1.1). The client sees its "
      "stream reset."},

@@ -78,7 +78,7 @@ struct Reason {
 
 // In the order of the reference.
 std::span<const Reason> AllReasons();
-inline constexpr size_t kReasons = 51;
+inline constexpr size_t kReasons = 52;
 
 // Null for details that are not the proxy's own: those of plugins. About 20 ns.
 const Reason* FindReason(absl::string_view details);

@@ -1,5 +1,5 @@
-"""Malformed requests and attacks over HTTP/2: refused, while other connections are served. The
-attacks are those of docs/guide/hardening.md."""
+"""Malformed requests and attacks over HTTP/2: refused, while other connections are served. What
+stops each attack is told in docs/guide/http2.md."""
 
 import re
 import struct

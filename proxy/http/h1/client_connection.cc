@@ -38,6 +38,7 @@ ClientStream& ClientConnection::Begin(ClientStreamEvents& events) {
   sent_before_ = connection_.bytes_sent();
   pauses_ = 0;
   request_done_ = response_done_ = had_chunks_ = is_chunked_ = false;
+  is_upgrade_ = is_tunnel_ = false;
   return *this;
 }
 
@@ -47,6 +48,7 @@ void ClientConnection::Close() { Closed(ResetReason::kLocalReset); }
 
 void ClientConnection::SendHead(const RequestHead& head, bool end) {
   method_ = head.method_id;
+  is_upgrade_ = !head.upgrade.empty();
   BodyFraming framing = BodyFraming::kNone;
   if (head.body.kind == BodySize::Kind::kLength) framing = BodyFraming::kLength;
   if (head.body.kind == BodySize::Kind::kUnknown) framing = BodyFraming::kChunked;
@@ -74,6 +76,13 @@ void ClientConnection::SendEnd(const HeaderMap* trailers) {
     connection_.FlushSoon();
   }
   request_done_ = true;
+  if (is_tunnel_) EndTunnel();
+}
+
+// The server sees the end of what the client had to say; it may still answer.
+void ClientConnection::EndTunnel() {
+  if (!connection_.is_flushed()) return connection_.TellWhenEmpty();
+  connection_.ShutdownWrite();
 }
 
 void ClientConnection::Reset(ResetReason) {
@@ -188,12 +197,15 @@ bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
   }
   ResponseHead head(events_->arena());
   ConnectionUse use;
-  // 101 was not asked for: upgrades are not forwarded.
-  if (raw.status == 101 || !AdoptResponse(raw, input.substr(0, raw.bytes), method_, head, use)) {
+  const bool is_granted = raw.status == 101 && is_upgrade_;
+  // A 101 that nobody asked for.
+  if ((raw.status == 101 && !is_upgrade_) ||
+      !AdoptResponse(raw, input.substr(0, raw.bytes), method_, head, use)) {
     Fail(ResetReason::kProtocolError);
     return false;
   }
   begin += raw.bytes;
+  if (is_granted) return BeginTunnel(head);
   if (head.status < 200) {
     if (++informational_ > kMaxInformational) {
       Fail(ResetReason::kProtocolError);
@@ -202,12 +214,23 @@ bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
     events_->OnInformational(head);
     return state_ == State::kHead;
   }
-  keep_alive_ = keep_alive_ && use.keep_alive;
+  // What was refused may have been tunnelled already, for all that the server knows.
+  keep_alive_ = keep_alive_ && use.keep_alive && !is_upgrade_;
   state_ = State::kBody;
   BeginBody(head, use.is_chunked);
   response_done_ = decoder_.is_done();
   events_->OnHead(head, response_done_);
   return state_ == State::kBody && !response_done_;
+}
+
+bool ClientConnection::BeginTunnel(ResponseHead& head) {
+  is_tunnel_ = true;
+  keep_alive_ = request_done_ = false;
+  state_ = State::kBody;
+  decoder_.Begin(BodyDecoder::Framing::kUntilClose, 0);
+  head.body = BodySize::Unknown();
+  events_->OnHead(head, false);
+  return state_ == State::kBody;
 }
 
 void ClientConnection::BeginBody(const ResponseHead& head, bool is_chunked) {
@@ -288,6 +311,7 @@ void ClientConnection::OnConnected(int error) {
 }
 
 void ClientConnection::OnWriteRoom() {
+  if (is_tunnel_ && request_done_ && connection_.is_flushed()) connection_.ShutdownWrite();
   if (events_ != nullptr) events_->OnSendRoom();
 }
 

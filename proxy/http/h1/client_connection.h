@@ -77,6 +77,9 @@ class ClientConnection final : private net::Connection::Owner,
   bool ConsumeBody(const net::BlockRef& block, const char*& begin, const char* end);
   void Stash(const char* begin, const char* end);
   void BeginBody(const ResponseHead& head, bool is_chunked);
+  // The server has granted the upgrade.
+  bool BeginTunnel(ResponseHead& head);
+  void EndTunnel();
   void OnInputEnd();
   void EndResponse();
   void MaybeIdle();
@@ -99,6 +102,8 @@ class ClientConnection final : private net::Connection::Owner,
   Method method_ = Method::kGet;
   uint16_t pauses_ = 0;
   bool is_chunked_ = false;  // The request.
+  bool is_upgrade_ = false;  // It asks for one.
+  bool is_tunnel_ = false;   // It was granted.
   bool had_chunks_ = false;
   bool request_done_ = false;
   bool response_done_ = false;

@@ -49,6 +49,8 @@ struct Framing {
   bool close = false;
   bool keep_alive = false;
   bool has_nominated = false;  // Connection names fields to remove.
+  bool upgrades = false;       // Connection says that Upgrade is meant.
+  absl::string_view upgrade;
 };
 
 LocalError ReadConnection(absl::string_view value, Framing& framing) {
@@ -59,6 +61,8 @@ LocalError ReadConnection(absl::string_view value, Framing& framing) {
       framing.close = true;
     } else if (absl::EqualsIgnoreCase(option, "keep-alive")) {
       framing.keep_alive = true;
+    } else if (absl::EqualsIgnoreCase(option, "upgrade")) {
+      framing.upgrades = true;
     } else if (IsProtectedFromConnection(LookupHeader(option))) {
       error = {400, "bad_connection_header"};
     } else {
@@ -148,6 +152,21 @@ LocalError ReadTarget(absl::string_view target, const Framing& framing, RequestH
   return kFine;
 }
 
+// What cannot be granted is not seen: RFC 9110 section 7.8 lets a server ignore it. HTTP/2 over
+// Upgrade is how requests are smuggled past a proxy.
+void ReadUpgrade(const Framing& framing, RequestHead& out) {
+  const bool is_possible = framing.upgrades && out.version == Version::kHttp11 &&
+                           out.method_id == Method::kGet && !out.body.has_bytes() &&
+                           framing.upgrade.size() <= 64 && IsToken(framing.upgrade) &&
+                           !absl::StartsWithIgnoreCase(framing.upgrade, "h2");
+  if (!is_possible) return;
+  auto* p = const_cast<char*>(framing.upgrade.data());  // Our copy.
+  for (size_t i = 0; i < framing.upgrade.size(); ++i) {
+    p[i] = absl::ascii_tolower(static_cast<unsigned char>(p[i]));
+  }
+  out.upgrade = framing.upgrade;
+}
+
 LocalError CheckFraming(const RawHead& raw, const Framing& framing, RequestHead& out,
                         ConnectionUse& use) {
   if (framing.hosts == 0 && raw.minor_version == 1) return {400, "bad_host"};
@@ -194,9 +213,12 @@ LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text,
       case HeaderId::kConnection:
         error = ReadConnection(value, framing);
         break;
+      case HeaderId::kUpgrade:
+        // A list is a choice that nobody here makes.
+        framing.upgrade = framing.upgrade.empty() ? value : absl::string_view(",");
+        continue;
       case HeaderId::kKeepAlive:
       case HeaderId::kProxyConnection:
-      case HeaderId::kUpgrade:
       case HeaderId::kHttp2Settings:
         continue;
       case HeaderId::kTe:
@@ -230,6 +252,7 @@ LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text,
   }
   error = CheckFraming(raw, framing, out, use);
   if (error.status != 0) return error;
+  ReadUpgrade(framing, out);
   return ReadTarget(copy(raw.target), framing, out);
 }
 

@@ -265,6 +265,7 @@ void ServerConnection::BeginExchange(absl::string_view raw_text) {
   version_ = head.version;
   method_ = head.method_id;
   expects_continue_ = head.expects_continue;
+  upgrade_ = head.upgrade;
   keep_alive_ = use.keep_alive && !host_.is_draining() &&
                 requests_ < host_.settings().requests_per_connection;
   if (error.status != 0) {
@@ -361,7 +362,10 @@ void ServerConnection::OnInputEnd() {
   input_ended_ = true;
   switch (state_) {
     case State::kExchange:
-      return FailRequest(ResetReason::kPeerClosed, nullptr);
+      if (!is_tunnel_) return FailRequest(ResetReason::kPeerClosed, nullptr);
+      // Half of a tunnel: the other may go on.
+      request_done_ = true;
+      return exchange_->OnRequestEnd(nullptr);
     case State::kClosing:
       if (connection_.is_flushed()) Closed();
       return;
@@ -409,6 +413,12 @@ BodyFraming ServerConnection::ChooseFraming(const ResponseHead& head) const {
 
 void ServerConnection::SendHead(const ResponseHead& head, bool end) {
   response_begun_ = true;
+  if (head.status == 101) return BeginTunnel(head);
+  // Bytes of the other protocol may follow a request whose upgrade is refused.
+  if (!upgrade_.empty()) {
+    keep_alive_ = false;
+    has_unread_ = true;
+  }
   response_framing_ = ChooseFraming(head);
   if (is_mute_) {
     response_framing_ = BodyFraming::kNone;
@@ -429,6 +439,20 @@ void ServerConnection::SendHead(const ResponseHead& head, bool end) {
   // Framing of what follows; a response without a body sends none, whatever its head tells.
   if (ResponseHasNoBody(method_, head.status)) response_framing_ = BodyFraming::kNone;
   if (end) EndResponse();
+}
+
+void ServerConnection::BeginTunnel(const ResponseHead& head) {
+  is_tunnel_ = true;
+  keep_alive_ = request_done_ = false;
+  pauses_ = 0;
+  timer_.Cancel();
+  WriteResponseHead(head, BodyFraming::kNone, ConnectionHeader::kUpgrade, connection_.io().pool,
+                    connection_.out(), upgrade_);
+  connection_.FlushSoon();
+  response_framing_ = BodyFraming::kUntilClose;
+  decoder_.Begin(BodyDecoder::Framing::kUntilClose, 0);
+  // What came since the request is held no longer.
+  connection_.io().loop.Schedule(*this, event::Phase::kReady);
 }
 
 void ServerConnection::SendBody(net::Buffer&& body, bool end) {
@@ -538,7 +562,7 @@ void ServerConnection::OnTimer() {
     case State::kHead:
       return RefuseRequest(kHeaderTimeout);
     case State::kExchange:
-      if (!request_done_) CheckBodyRate();
+      if (!request_done_ && !is_tunnel_) CheckBodyRate();
       return;
     case State::kClosed:
       return;

@@ -103,6 +103,7 @@ class ServerConnection final : public ServerCodec,
   void FailRequest(ResetReason reason, const LocalError* error);
   void OnInputEnd();
   BodyFraming ChooseFraming(const ResponseHead& head) const;
+  void BeginTunnel(const ResponseHead& head);
   void EndResponse();
   void FinishExchange();
   void BeginNextRequest();
@@ -132,6 +133,7 @@ class ServerConnection final : public ServerCodec,
   State state_ = State::kIdle;
   BodyFraming response_framing_ = BodyFraming::kNone;
   uint16_t pauses_ = 0;
+  absl::string_view upgrade_;  // That was asked for, in the exchange's memory.
   Version version_ = Version::kHttp11;
   Method method_ = Method::kGet;
   bool keep_alive_ = true;
@@ -140,7 +142,8 @@ class ServerConnection final : public ServerCodec,
   bool response_done_ = false;
   bool had_chunks_ = false;
   bool expects_continue_ = false;
-  bool is_mute_ = false;  // What came is no HTTP at all: nothing is answered.
+  bool is_tunnel_ = false;  // The upgrade was granted.
+  bool is_mute_ = false;    // What came is no HTTP at all: nothing is answered.
   bool is_consuming_ = false;
   bool input_ended_ = false;
   bool is_cut_ = false;      // The response ended in the middle.

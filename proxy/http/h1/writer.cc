@@ -34,6 +34,11 @@ class Pen {
       *pos_++ = '\n';
     });
   }
+  void Upgrade(absl::string_view protocol) {
+    Text("connection: upgrade\r\nupgrade: ");
+    Text(protocol);
+    Text("\r\n");
+  }
   void Framing(BodyFraming framing, uint64_t length) {
     if (framing == BodyFraming::kLength) {
       Text("content-length: ");
@@ -51,7 +56,7 @@ class Pen {
 };
 
 constexpr size_t kFramingRoom = 64;
-constexpr size_t kConnectionRoom = 32;
+constexpr size_t kConnectionRoom = 40;
 
 size_t HeadersSize(const HeaderMap& headers) {
   size_t size = 0;
@@ -65,7 +70,8 @@ size_t HeadersSize(const HeaderMap& headers) {
 void WriteRequestHead(const RequestHead& head, BodyFraming framing, net::BlockPool& pool,
                       net::Buffer& out) {
   const size_t room = head.method.size() + head.path.size() + head.query.value_or("").size() +
-                      head.authority.size() + HeadersSize(head.headers) + kFramingRoom + 32;
+                      head.authority.size() + HeadersSize(head.headers) + kFramingRoom +
+                      kConnectionRoom + head.upgrade.size() + 32;
   Pen pen(out.Reserve(pool, room));
   pen.Text(head.method);
   pen.Text(" ");
@@ -78,16 +84,17 @@ void WriteRequestHead(const RequestHead& head, BodyFraming framing, net::BlockPo
   pen.Text(head.authority);
   pen.Text("\r\n");
   pen.Headers(head.headers);
+  if (!head.upgrade.empty()) pen.Upgrade(head.upgrade);
   pen.Framing(framing, head.body.length);
   pen.Text("\r\n");
   out.Commit(pen.written());
 }
 
 void WriteResponseHead(const ResponseHead& head, BodyFraming framing, ConnectionHeader connection,
-                       net::BlockPool& pool, net::Buffer& out) {
+                       net::BlockPool& pool, net::Buffer& out, absl::string_view upgrade) {
   const absl::string_view phrase = ReasonPhrase(head.status);
-  const size_t room =
-      HeadersSize(head.headers) + phrase.size() + kFramingRoom + kConnectionRoom + 32;
+  const size_t room = HeadersSize(head.headers) + phrase.size() + kFramingRoom + kConnectionRoom +
+                      upgrade.size() + 32;
   Pen pen(out.Reserve(pool, room));
   pen.Text("HTTP/1.1 ");
   pen.Uint(static_cast<uint64_t>(head.status));
@@ -98,6 +105,7 @@ void WriteResponseHead(const ResponseHead& head, BodyFraming framing, Connection
   pen.Framing(framing, head.body.length);
   if (connection == ConnectionHeader::kClose) pen.Text("connection: close\r\n");
   if (connection == ConnectionHeader::kKeepAlive) pen.Text("connection: keep-alive\r\n");
+  if (connection == ConnectionHeader::kUpgrade) pen.Upgrade(upgrade);
   pen.Text("\r\n");
   out.Commit(pen.written());
 }

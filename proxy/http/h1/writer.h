@@ -21,11 +21,11 @@ enum class BodyFraming : uint8_t {
 void WriteRequestHead(const RequestHead& head, BodyFraming framing, net::BlockPool& pool,
                       net::Buffer& out);
 
-enum class ConnectionHeader : uint8_t { kNone, kClose, kKeepAlive };
+enum class ConnectionHeader : uint8_t { kNone, kClose, kKeepAlive, kUpgrade };
 
-// Also to HTTP/1.0 clients, which take an HTTP/1.1 status line.
+// `upgrade`: for kUpgrade, to what. Also to HTTP/1.0 clients, which take an HTTP/1.1 status line.
 void WriteResponseHead(const ResponseHead& head, BodyFraming framing, ConnectionHeader connection,
-                       net::BlockPool& pool, net::Buffer& out);
+                       net::BlockPool& pool, net::Buffer& out, absl::string_view upgrade = {});
 
 // The line before a chunk of `size` bytes, with the end of the one before unless it is the first.
 void WriteChunkHeader(size_t size, bool is_first, net::BlockPool& pool, net::Buffer& out);

@@ -88,9 +88,11 @@ void FieldList::MakeRequest(const RequestHead& head, absl::string_view scheme) {
 
 void FieldList::MakeResponse(const ResponseHead& head) {
   fields_.clear();
-  status_[0] = static_cast<char>('0' + head.status / 100 % 10);
-  status_[1] = static_cast<char>('0' + head.status / 10 % 10);
-  status_[2] = static_cast<char>('0' + head.status % 10);
+  // RFC 8441 section 4: an upgrade is granted as any CONNECT is.
+  const int status = head.status == 101 ? 200 : head.status;
+  status_[0] = static_cast<char>('0' + status / 100 % 10);
+  status_[1] = static_cast<char>('0' + status / 10 % 10);
+  status_[2] = static_cast<char>('0' + status % 10);
   Add(":status", absl::string_view(status_, sizeof(status_)));
   const bool tells_length = head.status >= 200 && head.status != 204;
   if (tells_length && head.body.kind == BodySize::Kind::kLength) AddLength(head.body.length);

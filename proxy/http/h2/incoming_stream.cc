@@ -41,7 +41,7 @@ bool IncomingStream::Open(ServerConnection& connection, int32_t id) {
   method_ = Method::kGet;
   has_head_ = has_end_ = has_told_end_ = is_begun_ = has_send_end_ = has_sent_end_ = false;
   drops_body_ = must_reset_ = is_deferred_ = is_sunk_ = was_blocked_ = owes_room_ = false;
-  ignores_request_ = was_reset_by_peer_ = false;
+  ignores_request_ = was_reset_by_peer_ = is_upgrade_ = false;
   exchange_ = connection.host_.acceptor().NewStream(*this);
   return exchange_ != nullptr;
 }
@@ -64,6 +64,7 @@ void IncomingStream::SendHead(const ResponseHead& head, bool end) {
   drops_body_ = ResponseHasNoBody(method_, head.status);
   FieldList& fields = connection_->workspace_.fields_;
   fields.MakeResponse(head);
+  if (head.status == 101) BeginTunnel();
   nghttp2_data_provider body{};
   body.read_callback = [](nghttp2_session* session, int32_t id, uint8_t*, size_t length,
                           uint32_t* flags, nghttp2_data_source*, void*) -> ssize_t {
@@ -74,6 +75,12 @@ void IncomingStream::SendHead(const ResponseHead& head, bool end) {
   nghttp2_submit_response(connection_->session_, id_, fields.data(), fields.size(),
                           end ? nullptr : &body);
   connection_->FlushSoon();
+}
+
+void IncomingStream::BeginTunnel() {
+  is_upgrade_ = has_told_end_ = drops_body_ = false;
+  body_began_ns_ = INT64_MAX;  // Tunnels have no pace.
+  connection_->io_.loop.Schedule(*this, event::Phase::kReady);
 }
 
 void IncomingStream::SendBody(net::Buffer&& body, bool end) {
@@ -150,7 +157,9 @@ void IncomingStream::PauseBody() {
 
 void IncomingStream::ResumeBody() {
   if (--pauses_ > 0) return;
-  body_began_ns_ += connection_->io_.loop.now_ns() - paused_at_ns_;
+  if (body_began_ns_ != INT64_MAX) {
+    body_began_ns_ += connection_->io_.loop.now_ns() - paused_at_ns_;
+  }
   if (!received_.empty() || (has_end_ && !has_told_end_)) {
     connection_->io_.loop.Schedule(*this, event::Phase::kReady);
   }
@@ -193,8 +202,10 @@ void IncomingStream::OnHeadersEnd(bool end) {
     ignores_request_ = true;
     return exchange_->OnBadRequest(error);
   }
-  if (!end) body_began_ns_ = connection_->io_.loop.now_ns();
-  exchange_->OnRequestHead(end);
+  is_upgrade_ = !head.upgrade.empty();
+  has_told_end_ |= is_upgrade_;
+  if (!end) body_began_ns_ = is_upgrade_ ? INT64_MAX : connection_->io_.loop.now_ns();
+  exchange_->OnRequestHead(end || is_upgrade_);
 }
 
 void IncomingStream::OnData(const net::BlockRef& block, const char* begin, const char* end) {
@@ -205,13 +216,13 @@ void IncomingStream::OnData(const net::BlockRef& block, const char* begin, const
   if (exchange_ == nullptr || ignores_request_) return;
   received_.Append(block, begin, end);
   connection_->Hold(bytes);
-  if (pauses_ == 0) Deliver();
+  if (pauses_ == 0 && !is_upgrade_) Deliver();
 }
 
 void IncomingStream::OnEnd() {
   if (has_end_) return;
   has_end_ = true;
-  if (exchange_ != nullptr && !ignores_request_ && pauses_ == 0) Deliver();
+  if (exchange_ != nullptr && !ignores_request_ && !is_upgrade_ && pauses_ == 0) Deliver();
 }
 
 void IncomingStream::Deliver() {
@@ -232,7 +243,7 @@ void IncomingStream::Deliver() {
 // Owed by a call of the exchange, which may not be answered from within.
 void IncomingStream::Run() {
   if (exchange_ != nullptr && std::exchange(owes_room_, false)) exchange_->OnSendRoom();
-  if (exchange_ != nullptr && !ignores_request_ && pauses_ == 0) Deliver();
+  if (exchange_ != nullptr && !ignores_request_ && !is_upgrade_ && pauses_ == 0) Deliver();
 }
 
 void IncomingStream::DropReceived() {
@@ -330,6 +341,7 @@ void IncomingStream::OnResponseSent() {
 bool IncomingStream::is_body_late(int64_t now_ns) const {
   const ServerSettings& settings = connection_->host_.settings();
   if (!has_head_ || has_end_ || exchange_ == nullptr || settings.min_body_rate == 0) return false;
+  if (body_began_ns_ == INT64_MAX) return false;
   const int64_t elapsed_ns = (pauses_ > 0 ? paused_at_ns_ : now_ns) - body_began_ns_;
   const double expected =
       static_cast<double>(settings.min_body_rate) * (static_cast<double>(elapsed_ns) / 1e9);

@@ -84,6 +84,8 @@ class IncomingStream final : public ServerStream, private event::Task {
   void Run() override;
   void Deliver();
   void FailRequest(const LocalError& error);
+  // The upgrade is granted.
+  void BeginTunnel();
   void ResumeSending();
   void SubmitReset(uint32_t code);
   // Of the queue, after some of it went.
@@ -125,6 +127,7 @@ class IncomingStream final : public ServerStream, private event::Task {
   bool is_deferred_ = false;  // nghttp2 waits for data.
   bool is_sunk_ = false;
   bool was_reset_by_peer_ = false;
+  bool is_upgrade_ = false;       // It asks for one that was not granted yet: what follows is held.
   bool ignores_request_ = false;  // It was refused.
   bool was_blocked_ = false;
   bool owes_room_ = false;

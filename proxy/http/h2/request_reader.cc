@@ -21,7 +21,7 @@ bool IsTarget(absl::string_view target) {
 }  // namespace
 
 void RequestReader::Begin() {
-  target_ = host_ = {};
+  target_ = host_ = protocol_ = {};
   bytes_ = 0;
   fields_ = cookies_ = hosts_ = 0;
   error_ = {0, nullptr};
@@ -57,6 +57,8 @@ void RequestReader::OnPseudo(absl::string_view name, absl::string_view value, Re
     target_ = value;
   } else if (name == ":authority") {
     head.authority = value;
+  } else if (name == ":protocol") {
+    protocol_ = value;
   }
   // ":scheme" says what the client believes; what it came by, the connection knows.
 }
@@ -122,7 +124,24 @@ LocalError RequestReader::Finish(bool end, RequestHead& head) {
   }
   if (!IsValidAuthority(head.authority)) return {400, "bad_host"};
   if (cookies_ > 1) JoinCookies(head);
+  if (!protocol_.empty()) {
+    const LocalError error = ReadUpgrade(end, head);
+    if (error.status != 0) return error;
+  }
   return CheckTarget(head);
+}
+
+// RFC 8441: CONNECT with a path, and the protocol to speak from then on.
+LocalError RequestReader::ReadUpgrade(bool end, RequestHead& head) const {
+  if (head.method_id != Method::kConnect || end || !IsToken(protocol_) || protocol_.size() > 64) {
+    return {400, "bad_request_line"};
+  }
+  if (head.body.kind == BodySize::Kind::kLength) return {400, "unexpected_body"};
+  head.method = "GET";
+  head.method_id = Method::kGet;
+  head.body = BodySize::None();
+  head.upgrade = protocol_;
+  return {0, nullptr};
 }
 
 LocalError RequestReader::CheckTarget(RequestHead& head) const {

@@ -48,6 +48,7 @@ class RequestReader {
   void OnRegular(HeaderId id, absl::string_view name, absl::string_view value,
                  const ServerSettings& settings, RequestHead& head);
   LocalError CheckTarget(RequestHead& head) const;
+  LocalError ReadUpgrade(bool end, RequestHead& head) const;
   void JoinCookies(RequestHead& head) const;
   void Refuse(const LocalError& error) {
     if (error_.status == 0) error_ = error;
@@ -55,6 +56,7 @@ class RequestReader {
 
   absl::string_view target_;
   absl::string_view host_;
+  absl::string_view protocol_;  // Of extended CONNECT.
   uint64_t bytes_ = 0;
   uint32_t fields_ = 0;   // Without cookies.
   uint32_t cookies_ = 0;  // Clients send each pair as a field of its own.

@@ -62,6 +62,7 @@ void ServerConnection::SubmitSettings() {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, settings_.max_streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, settings_.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(host_.settings().head.bytes)},
+      {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
       // Priorities of RFC 9218; the tree of RFC 7540 is an attack surface that nobody needs.
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   };
