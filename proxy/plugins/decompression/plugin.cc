@@ -75,7 +75,7 @@ absl::StatusOr<Instance> MakeDecompression(const v1::Decompression& config) {
   Decompression::Settings settings;
   settings.max_bytes = config.has_max_bytes() ? config.max_bytes() : kDefaultMaxBytes;
   settings.max_ratio = config.has_max_ratio() ? config.max_ratio() : kDefaultMaxRatio;
-  return Instantiate<Decompression>(std::move(settings), BodyMode::Streamed());
+  return Instantiate<Decompression>(settings, BodyMode::Streamed());
 }
 
 }  // namespace sluice::plugins
