@@ -3,7 +3,10 @@
 #include <string>
 #include <utility>
 
+#include "base/status_macros.h"
+#include "controlplane/admin/authorize.h"
 #include "controlplane/admin/errors.h"
+#include "controlplane/rpc/caller.h"
 #include "controlplane/rpc/peer.h"
 
 namespace sluice::admin {
@@ -12,9 +15,13 @@ namespace {
 // Reads the stream to its end, then applies it.
 class ApplyReactor final : public grpc::ServerReadReactor<v1::ApplyRequest> {
  public:
-  ApplyReactor(AdminService& service, loop::Loop& changes, std::string from,
-               v1::ApplyResponse& response)
-      : service_(service), changes_(changes), from_(std::move(from)), response_(response) {
+  ApplyReactor(AdminService& service, loop::Loop& changes,
+               const grpc::CallbackServerContext& context, v1::ApplyResponse& response)
+      : service_(service),
+        changes_(changes),
+        caller_(rpc::CallerOf(context)),
+        from_(rpc::PeerAddress(context.peer())),
+        response_(response) {
     StartRead(&message_);
   }
 
@@ -23,7 +30,7 @@ class ApplyReactor final : public grpc::ServerReadReactor<v1::ApplyRequest> {
       changes_.Post([this] { Apply(); });
       return;
     }
-    const absl::Status status = call_.Add(std::move(message_));
+    const absl::Status status = Take();
     if (!status.ok()) {
       Finish(ToGrpc(status));
       return;
@@ -36,6 +43,13 @@ class ApplyReactor final : public grpc::ServerReadReactor<v1::ApplyRequest> {
   void OnDone() override { delete this; }
 
  private:
+  absl::Status Take() {
+    if (message_.has_options()) {
+      RETURN_IF_ERROR(Authorize(caller_, *message_.mutable_options()));
+    }
+    return call_.Add(std::move(message_));
+  }
+
   void Apply() {
     const size_t problem_bytes = call_.options().max_problem_bytes();
     absl::StatusOr<v1::ApplyResponse> applied = service_.Apply(std::move(call_), from_);
@@ -46,6 +60,7 @@ class ApplyReactor final : public grpc::ServerReadReactor<v1::ApplyRequest> {
 
   AdminService& service_;
   loop::Loop& changes_;
+  const auth::Caller caller_;
   const std::string from_;
   v1::ApplyResponse& response_;
   v1::ApplyRequest message_;
@@ -170,7 +185,7 @@ template <typename Response, typename Call>
 grpc::ServerUnaryReactor* RunOn(loop::Loop& loop, grpc::CallbackServerContext* context,
                                 Response* response, size_t problem_bytes, Call call) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  loop.Post([reactor, response, problem_bytes, call = std::move(call)] {
+  loop.Post([reactor, response, problem_bytes, call = std::move(call)]() mutable {
     absl::StatusOr<Response> result = call();
     const grpc::Status status = ToGrpc(result.status(), problem_bytes);
     if (result.ok()) *response = *std::move(result);
@@ -183,7 +198,7 @@ grpc::ServerUnaryReactor* RunOn(loop::Loop& loop, grpc::CallbackServerContext* c
 
 grpc::ServerReadReactor<v1::ApplyRequest>* AdminRpc::Apply(grpc::CallbackServerContext* context,
                                                            v1::ApplyResponse* response) {
-  return new ApplyReactor(service_, changes_, rpc::PeerAddress(context->peer()), *response);
+  return new ApplyReactor(service_, changes_, *context, *response);
 }
 
 grpc::ServerWriteReactor<v1::ListResponse>* AdminRpc::List(grpc::CallbackServerContext*,
@@ -200,10 +215,13 @@ grpc::ServerUnaryReactor* AdminRpc::Get(grpc::CallbackServerContext* context,
 grpc::ServerUnaryReactor* AdminRpc::Delete(grpc::CallbackServerContext* context,
                                            const v1::DeleteRequest* request,
                                            v1::ApplyResponse* response) {
-  return RunOn(changes_, context, response, request->options().max_problem_bytes(),
-               [this, request, from = rpc::PeerAddress(context->peer())] {
-                 return service_.Delete(*request, from);
-               });
+  return RunOn(
+      changes_, context, response, request->options().max_problem_bytes(),
+      [this, request = *request, caller = rpc::CallerOf(*context),
+       from = rpc::PeerAddress(context->peer())]() mutable -> absl::StatusOr<v1::ApplyResponse> {
+        RETURN_IF_ERROR(Authorize(caller, *request.mutable_options()));
+        return service_.Delete(request, from);
+      });
 }
 
 grpc::ServerWriteReactor<v1::Change>* AdminRpc::Diff(grpc::CallbackServerContext*,
@@ -230,10 +248,13 @@ grpc::ServerWriteReactor<v1::Commit>* AdminRpc::History(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* AdminRpc::Rollback(grpc::CallbackServerContext* context,
                                              const v1::RollbackRequest* request,
                                              v1::ApplyResponse* response) {
-  return RunOn(changes_, context, response, request->options().max_problem_bytes(),
-               [this, request, from = rpc::PeerAddress(context->peer())] {
-                 return service_.Rollback(*request, from);
-               });
+  return RunOn(
+      changes_, context, response, request->options().max_problem_bytes(),
+      [this, request = *request, caller = rpc::CallerOf(*context),
+       from = rpc::PeerAddress(context->peer())]() mutable -> absl::StatusOr<v1::ApplyResponse> {
+        RETURN_IF_ERROR(Authorize(caller, *request.mutable_options()));
+        return service_.Rollback(request, from);
+      });
 }
 
 grpc::ServerWriteReactor<v1::Event>* AdminRpc::Watch(grpc::CallbackServerContext*,

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/validate/syntax.h"
 #include "controlplane/endpoints/registrar.h"
+#include "controlplane/rpc/caller.h"
 #include "controlplane/rpc/peer.h"
 #include "controlplane/rpc/status.h"
 #include "controlplane/rpc/write_stream.h"
@@ -33,8 +34,10 @@ absl::Duration ToDuration(const google::protobuf::Duration& duration) {
 class RegisterCall final
     : public grpc::ServerBidiReactor<v1::RegisterRequest, v1::RegisterResponse> {
  public:
-  RegisterCall(Registrar& registrar, std::string from)
-      : registrar_(registrar), from_(std::move(from)) {
+  RegisterCall(Registrar& registrar, const grpc::CallbackServerContext& context)
+      : registrar_(registrar),
+        caller_(rpc::CallerOf(context)),
+        from_(rpc::PeerAddress(context.peer())) {
     StartRead(&request_);
   }
 
@@ -50,6 +53,10 @@ class RegisterCall final
       Refuse("ttl", absl::StrCat("out of range, got ", absl::FormatDuration(ttl)), "1s to 24h");
     } else {
       ttl_ = ttl;
+    }
+    if (!upstream_.empty()) {
+      const absl::Status allowed = caller_.CheckUpstream(upstream_);
+      if (!allowed.ok()) return Finish(rpc::ToGrpc(allowed));
     }
     if (response_.problems_size() > 0) return Answer();
     Registrar::Call call{owner_, upstream_, ttl_, std::move(request_), from_};
@@ -97,6 +104,7 @@ class RegisterCall final
   }
 
   Registrar& registrar_;
+  const auth::Caller caller_;
   const std::string from_;
   std::string owner_;
   std::string upstream_;
@@ -107,11 +115,16 @@ class RegisterCall final
 
 class ListCall final : public rpc::WriteStream<v1::ListedEndpoint> {
  public:
-  ListCall(Registrar& registrar, std::string upstream)
-      : WriteStream(registrar.loop()), registrar_(registrar), upstream_(std::move(upstream)) {}
+  ListCall(Registrar& registrar, auth::Caller caller, std::string upstream)
+      : WriteStream(registrar.loop()),
+        registrar_(registrar),
+        caller_(std::move(caller)),
+        upstream_(std::move(upstream)) {}
 
  private:
   void Begin() override {
+    absl::Status allowed = caller_.CheckUpstreamReadable(upstream_);
+    if (!allowed.ok()) return Finish(std::move(allowed));
     absl::StatusOr<std::vector<v1::ListedEndpoint>> listed = registrar_.List(upstream_);
     if (!listed.ok()) return Finish(listed.status());
     for (v1::ListedEndpoint& endpoint : *listed) Write(std::move(endpoint));
@@ -119,6 +132,7 @@ class ListCall final : public rpc::WriteStream<v1::ListedEndpoint> {
   }
 
   Registrar& registrar_;
+  const auth::Caller caller_;
   const std::string upstream_;
 };
 
@@ -128,12 +142,13 @@ class Service final : public v1::Endpoints::CallbackService {
 
   grpc::ServerBidiReactor<v1::RegisterRequest, v1::RegisterResponse>* Register(
       grpc::CallbackServerContext* context) override {
-    return new RegisterCall(registrar_, rpc::PeerAddress(context->peer()));
+    return new RegisterCall(registrar_, *context);
   }
 
   grpc::ServerWriteReactor<v1::ListedEndpoint>* ListEndpoints(
-      grpc::CallbackServerContext*, const v1::ListEndpointsRequest* request) override {
-    return ListCall::Start(std::make_unique<ListCall>(registrar_, request->upstream()));
+      grpc::CallbackServerContext* context, const v1::ListEndpointsRequest* request) override {
+    return ListCall::Start(
+        std::make_unique<ListCall>(registrar_, rpc::CallerOf(*context), request->upstream()));
   }
 
  private:

@@ -14,10 +14,12 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "controlplane/fleet/fleet.h"
 #include "controlplane/fleet/view/update.h"
+#include "controlplane/rpc/caller.h"
 #include "controlplane/rpc/peer.h"
 #include "controlplane/rpc/status.h"
 #include "sluice/v1/config_stream.grpc.pb.h"
@@ -44,6 +46,7 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
   Stream(Fleet& fleet, grpc::CallbackServerContext& context)
       : fleet_(fleet),
         context_(context),
+        caller_(rpc::CallerOf(context)),
         peer_(rpc::PeerAddress(context.peer())),
         hello_timeout_(fleet.loop(),
                        [this] { Close(absl::DeadlineExceededError("no hello has come")); }),
@@ -81,6 +84,12 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
  private:
   void CloseLater(absl::Status why) {
     fleet_.loop().Post([this, why = std::move(why)]() mutable { Close(std::move(why)); });
+  }
+
+  // Whether the certificate, if there is one, is of this proxy.
+  absl::Status CheckHello(const v1::Hello& hello) const {
+    const std::vector<std::string> groups(hello.groups().begin(), hello.groups().end());
+    return caller_.CheckProxy(hello.node(), groups);
   }
 
   // Writes the next message, if none is being written; ends the call after the last.
@@ -146,6 +155,10 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
         grpc::SerializationTraits<v1::ProxyMessage>::Deserialize(&incoming_, &message);
     incoming_.Clear();
     if (!parsed.ok()) return CloseLater(absl::InvalidArgumentError("not a ProxyMessage"));
+    if (message.has_hello()) {
+      absl::Status allowed = CheckHello(message.hello());
+      if (!allowed.ok()) return CloseLater(std::move(allowed));
+    }
     fleet_.loop().Post([this, message = std::move(message)]() mutable {
       if (is_closed_) return;
       hello_timeout_.Disarm();
@@ -165,6 +178,7 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
   // Set at construction.
   Fleet& fleet_;
   grpc::CallbackServerContext& context_;  // Alive until is_done_.
+  const auth::Caller caller_;
   const std::string peer_;
 
   // Loop thread only.

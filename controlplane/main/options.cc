@@ -29,9 +29,16 @@ Flags MakeFlags(Given* given) {
   flags.Strings("allowed-host", "NAME", "another name under which this server is reached over HTTP",
                 &options.allowed_hosts);
   flags.Uint("history-keep", "N", "commits to keep for diff and rollback", &options.history_keep);
+  flags.String("tls-cert", "FILE", "speaks TLS on both ports, with these certificates (PEM)",
+               &options.tls.certificate);
+  flags.String("tls-key", "FILE", "their private key (PEM)", &options.tls.key);
+  flags.String("tls-client-ca", "FILE",
+               "asks clients for a certificate of these authorities (PEM), whose URI sluice://... "
+               "says what they may do",
+               &options.tls.client_ca);
   flags.Bool("insecure",
-             "allows to listen off this machine, though there is no authentication: whoever "
-             "reaches the address rules the fleet",
+             "allows to listen off this machine without --tls-client-ca: whoever reaches the "
+             "address rules the fleet",
              &given->insecure);
   flags.Bool("version", "shows the version", &options.version);
   flags.Bool("help", "shows this", &options.help);
@@ -39,18 +46,28 @@ Flags MakeFlags(Given* given) {
 }
 
 absl::StatusOr<ListenAddress> ReadAddress(const std::string& flag, const std::string& text,
-                                          bool is_insecure) {
+                                          bool may_be_reached) {
   absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
   if (!address.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(flag, ": ", address.status().message()));
   }
-  if (!address->IsLoopback() && !is_insecure) {
+  if (!address->IsLoopback() && !may_be_reached) {
     return absl::InvalidArgumentError(
-        absl::StrCat(flag, ": ", text, " can be reached from other machines, and there is no ",
-                     "authentication; listen on 127.0.0.1, or add --insecure if the network keeps "
-                     "strangers away"));
+        absl::StrCat(flag, ": ", text, " can be reached from other machines, and clients are not ",
+                     "asked who they are; listen on 127.0.0.1, ask for certificates with ",
+                     "--tls-client-ca, or add --insecure if the network keeps strangers away"));
   }
   return address;
+}
+
+absl::Status CheckTls(const tls::ServerPaths& paths) {
+  if (paths.certificate.empty() != paths.key.empty()) {
+    return absl::InvalidArgumentError("--tls-cert and --tls-key: want both or neither");
+  }
+  if (paths.certificate.empty() && !paths.client_ca.empty()) {
+    return absl::InvalidArgumentError("--tls-client-ca: needs --tls-cert and --tls-key");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -67,10 +84,12 @@ absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
   if (options.history_keep == 0) {
     return absl::InvalidArgumentError("--history-keep: must be at least 1, got 0");
   }
+  RETURN_IF_ERROR(CheckTls(options.tls));
+  const bool may_be_reached = given.insecure || !options.tls.client_ca.empty();
   ASSIGN_OR_RETURN(options.grpc_listen,
-                   ReadAddress("--grpc-listen", given.grpc_listen, given.insecure));
+                   ReadAddress("--grpc-listen", given.grpc_listen, may_be_reached));
   ASSIGN_OR_RETURN(options.http_listen,
-                   ReadAddress("--http-listen", given.http_listen, given.insecure));
+                   ReadAddress("--http-listen", given.http_listen, may_be_reached));
   return options;
 }
 

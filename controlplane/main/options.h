@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "controlplane/main/listen_address.h"
+#include "controlplane/tls/server_files.h"
 
 namespace sluice::main {
 
@@ -14,6 +15,7 @@ struct Options {
   std::string data_dir;
   ListenAddress grpc_listen;
   ListenAddress http_listen;
+  tls::ServerPaths tls;  // Without a certificate: cleartext.
   std::vector<std::string> allowed_hosts;
   uint64_t history_keep = 10'000;
   bool version = false;

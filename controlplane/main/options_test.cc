@@ -29,6 +29,21 @@ TEST(OptionsTest, OnlyTheDataDirectoryIsRequired) {
   EXPECT_EQ(options->history_keep, 10'000u);
 }
 
+TEST(OptionsTest, ListeningOffThisMachineIsFineWhereClientsShowCertificates) {
+  EXPECT_TRUE(Parse({"--data-dir", "d", "--grpc-listen", "0.0.0.0:9400", "--tls-cert", "c",
+                     "--tls-key", "k", "--tls-client-ca", "a"})
+                  .ok());
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--grpc-listen", "0.0.0.0:9400", "--tls-cert", "c",
+                       "--tls-key", "k"}),
+              HasSubstr("--tls-client-ca"));
+}
+
+TEST(OptionsTest, HalfOfTlsIsAMistake) {
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--tls-cert", "c"}), HasSubstr("--tls-key"));
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--tls-key", "k"}), HasSubstr("--tls-cert"));
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--tls-client-ca", "a"}), HasSubstr("--tls-cert"));
+}
+
 TEST(OptionsTest, ListeningOffThisMachineNeedsInsecure) {
   for (const char* address : {"0.0.0.0:9400", "[::]:9400", "10.0.0.1:9400"}) {
     EXPECT_THAT(ErrorOf({"--data-dir", "d", "--grpc-listen", address}), HasSubstr("--insecure"));

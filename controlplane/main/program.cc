@@ -14,6 +14,7 @@
 #include "controlplane/fleet/config_stream_service.h"
 #include "controlplane/fleet/fleet_service.h"
 #include "controlplane/main/skew.h"
+#include "controlplane/tls/grpc_credentials.h"
 
 namespace sluice::main {
 namespace {
@@ -29,11 +30,18 @@ absl::Status WithPlace(const std::string& place, const absl::Status& status) {
 
 absl::StatusOr<std::unique_ptr<Program>> Program::Start(const Options& options) {
   std::unique_ptr<Program> program(new Program());
+  RETURN_IF_ERROR(program->OpenTls(options.tls));
   RETURN_IF_ERROR(program->OpenStore(options));
   RETURN_IF_ERROR(program->ServeGrpc(options.grpc_listen));
   RETURN_IF_ERROR(program->ServeHttp(options));
   program->site_->SetReady(true);
   return program;
+}
+
+absl::Status Program::OpenTls(const tls::ServerPaths& paths) {
+  if (paths.certificate.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(tls_, tls::ServerFiles::Open(paths, clock_));
+  return absl::OkStatus();
 }
 
 absl::Status Program::OpenStore(const Options& options) {
@@ -76,7 +84,9 @@ absl::Status Program::ServeGrpc(const ListenAddress& address) {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(grpc_address_.ToString(), grpc::InsecureServerCredentials(), &port);
+  grpc_credentials_ =
+      tls_ == nullptr ? grpc::InsecureServerCredentials() : tls::MakeGrpcCredentials(*tls_);
+  builder.AddListeningPort(grpc_address_.ToString(), grpc_credentials_, &port);
   // With it two control planes would share a port, each with half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   fleet::ConfigureConnections(builder);
@@ -97,9 +107,11 @@ absl::Status Program::ServeHttp(const Options& options) {
   ASSIGN_OR_RETURN(const int listener, Listen(&http_address_));
   site_ = std::make_unique<web::Site>(*admin_, *fleet_, clock_,
                                       web::Gate(http_address_.host, options.allowed_hosts));
+  web::HttpServer::Options http_options;
+  http_options.tls = tls_.get();
   ASSIGN_OR_RETURN(
       http_server_,
-      web::HttpServer::Start(listener, {},
+      web::HttpServer::Start(listener, http_options,
                              [site = site_.get()](web::Request request, web::Respond respond) {
                                site->Handle(std::move(request), std::move(respond));
                              }));

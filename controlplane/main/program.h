@@ -1,6 +1,7 @@
 // The whole control plane in one process: the only place that knows everything.
 #pragma once
 
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -17,6 +18,7 @@
 #include "controlplane/main/options.h"
 #include "controlplane/store/ledger.h"
 #include "controlplane/store/sqlite/sqlite_store.h"
+#include "controlplane/tls/server_files.h"
 #include "controlplane/web/http_server.h"
 #include "controlplane/web/site.h"
 
@@ -42,12 +44,14 @@ class Program {
  private:
   Program() : loop_(clock_) {}
 
+  absl::Status OpenTls(const tls::ServerPaths& paths);
   absl::Status OpenStore(const Options& options);
   absl::Status ServeGrpc(const ListenAddress& address);
   absl::Status ServeHttp(const Options& options);
 
   // Each outlives those after it.
   SystemClock clock_;
+  std::unique_ptr<tls::ServerFiles> tls_;  // Null: cleartext.
   ListenAddress grpc_address_;
   ListenAddress http_address_;
   std::unique_ptr<store::SqliteStore> store_;
@@ -62,6 +66,7 @@ class Program {
   std::unique_ptr<grpc::Service> config_stream_service_;
   std::unique_ptr<grpc::Service> fleet_service_;
   std::unique_ptr<grpc::Service> endpoints_service_;
+  std::shared_ptr<grpc::ServerCredentials> grpc_credentials_;  // Asked at each handshake.
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<web::Site> site_;
   std::unique_ptr<web::HttpServer> http_server_;

@@ -9,6 +9,7 @@
 #include "api/resource/message_json.h"
 #include "api/resource/problem.h"
 #include "api/resource/source.h"
+#include "controlplane/admin/authorize.h"
 #include "controlplane/admin/refusal.h"
 #include "controlplane/web/json.h"
 #include "controlplane/web/open_api.h"
@@ -84,6 +85,9 @@ void Api::Handle(Request request, Respond respond) {
     refusal.headers.emplace_back("Allow", allowed);
     return std::move(respond)(std::move(refusal));
   }
+  const absl::Status allowed =
+      request.caller.CheckCall(absl::StrCat(route.operation->method, " ", route.operation->path));
+  if (!allowed.ok()) return std::move(respond)(Refusal(allowed));
   loop::Loop& loop = request.method == "GET" ? reads_ : changes_;
   loop.Post([this, request = std::move(request), route = std::move(route),
              respond = std::move(respond)]() mutable {
@@ -170,6 +174,8 @@ Response Api::DeleteResource(const Call& call) {
   key.set_name(call.name);
   *request.mutable_options() = OptionsOf(call.parameters);
   if (!call.parameters.problems().empty()) return Refusal(400, call.parameters.problems());
+  const absl::Status allowed = admin::Authorize(call.request.caller, *request.mutable_options());
+  if (!allowed.ok()) return Refusal(allowed);
   const absl::StatusOr<v1::ApplyResponse> done = admin_.Delete(request, call.request.peer);
   return done.ok() ? Ok(*done) : Refusal(done.status());
 }
@@ -178,10 +184,13 @@ Response Api::Apply(const Call& call, bool only_validate) {
   v1::ApplyRequest request;
   *request.mutable_options() = OptionsOf(call.parameters);
   if (!call.parameters.problems().empty()) return Refusal(400, call.parameters.problems());
+  if (only_validate) request.mutable_options()->set_dry_run(true);
+  const absl::Status allowed = admin::Authorize(call.request.caller, *request.mutable_options());
+  if (!allowed.ok()) return Refusal(allowed);
   resource::ReadResult read = resource::ReadJson(call.request.body);
   const bool is_readable = read.problems.empty();
   // Of what cannot be read, what could be is judged too: one answer names everything.
-  if (only_validate || !is_readable) request.mutable_options()->set_dry_run(true);
+  if (!is_readable) request.mutable_options()->set_dry_run(true);
   for (resource::SourcedResource& sourced : read.resources) {
     *request.add_items() = ItemOf(std::move(sourced));
   }
@@ -203,6 +212,8 @@ Response Api::Rollback(const Call& call) {
   v1::RollbackRequest request;
   const std::vector<Problem> problems = ReadRollback(call.request.body, &request);
   if (!problems.empty()) return Refusal(400, problems);
+  const absl::Status allowed = admin::Authorize(call.request.caller, *request.mutable_options());
+  if (!allowed.ok()) return Refusal(allowed);
   const absl::StatusOr<v1::ApplyResponse> done = admin_.Rollback(request, call.request.peer);
   return done.ok() ? Ok(*done) : Refusal(done.status());
 }

@@ -7,6 +7,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
+#include "controlplane/auth/caller.h"
 
 namespace sluice::web {
 
@@ -19,6 +20,7 @@ struct Request {
   bool has_body = false;
   std::string body;
   std::string peer;  // Address of the caller.
+  auth::Caller caller = auth::Caller::Unknown("nobody was asked");
 };
 
 struct Response {

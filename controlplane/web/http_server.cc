@@ -4,6 +4,8 @@
 #include "controlplane/web/http_server.h"
 
 #include <arpa/inet.h>
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/log.h"
+#include "controlplane/tls/client_of.h"
 
 namespace sluice::web {
 namespace {
@@ -25,6 +28,7 @@ namespace {
 constexpr unsigned kIdleSeconds = 60;
 // Of one connection, for the head of its request.
 constexpr size_t kConnectionBytes = 32 * 1024;
+constexpr char kPriorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
 std::string AddressText(const sockaddr* address) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -77,6 +81,63 @@ MHD_Result Queue(MHD_Connection* connection, Response response) {
 
 }  // namespace
 
+// What a TLS connection began with: it lasts as long, whatever is renewed meanwhile.
+struct HttpServer::Connection {
+  std::shared_ptr<const tls::ServerMaterial> material;
+
+  // As libmicrohttpd has it.
+  static void OnNotice(void* files, MHD_Connection*, void** self,
+                       MHD_ConnectionNotificationCode code) {
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+      *self = new Connection{static_cast<tls::ServerFiles*>(files)->Current()};
+    } else {
+      delete static_cast<Connection*>(std::exchange(*self, nullptr));
+    }
+  }
+
+  // Null on a connection without TLS.
+  static Connection* Of(MHD_Connection* connection) {
+    const MHD_ConnectionInfo* info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == nullptr ? nullptr : static_cast<Connection*>(info->socket_context);
+  }
+
+  // As GnuTLS has it: which certificate to show. libmicrohttpd ties the connection to the session.
+  static int OnHandshake(gnutls_session_t session, const gnutls_datum_t*, int,
+                         const gnutls_pk_algorithm_t*, int, gnutls_pcert_st** chain,
+                         unsigned* chain_size, gnutls_privkey_t* key) {
+    const Connection* self = Of(static_cast<MHD_Connection*>(gnutls_session_get_ptr(session)));
+    if (self == nullptr) return -1;
+    *chain = self->material->chain();
+    *chain_size = self->material->chain_size();
+    *key = self->material->private_key();
+    return 0;
+  }
+
+  static std::vector<MHD_OptionItem> Options(tls::ServerFiles& files) {
+    std::vector<MHD_OptionItem> options = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, const_cast<char*>(kPriorities)},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, reinterpret_cast<void*>(&Connection::OnHandshake)},
+        {MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<intptr_t>(&Connection::OnNotice), &files},
+    };
+    const std::shared_ptr<const tls::ServerMaterial> material = files.Current();
+    if (material->asks_clients()) {
+      // Makes libmicrohttpd ask, and tells clients whom we trust. CallerOf() is what verifies.
+      options.push_back(
+          {MHD_OPTION_HTTPS_MEM_TRUST, 0, const_cast<char*>(material->client_ca().c_str())});
+    }
+    return options;
+  }
+
+  static auth::Caller CallerOf(MHD_Connection* connection) {
+    const MHD_ConnectionInfo* info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const Connection* self = Of(connection);
+    if (self == nullptr || info == nullptr) return auth::Caller::Anybody();
+    return tls::ClientOf(static_cast<gnutls_session_t>(info->tls_session), *self->material);
+  }
+};
+
 // One request on its way through. Belongs to the connection, and is touched by its answer only
 // while the connection is suspended.
 class Exchange {
@@ -98,6 +159,9 @@ class Exchange {
     const MHD_ConnectionInfo* info =
         MHD_get_connection_info(connection_, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     request_.peer = AddressText(info == nullptr ? nullptr : info->client_addr);
+    request_.caller = server_.options_.tls == nullptr
+                          ? auth::Caller::Anybody()
+                          : HttpServer::Connection::CallerOf(connection_);
     uint64_t length = 0;
     const bool has_length = absl::SimpleAtoi(HeaderOf(connection_, "Content-Length"), &length);
     if (has_length && length > server_.options_.max_body_bytes)
@@ -172,16 +236,23 @@ class Exchange {
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(int listener, Options options,
                                                               Handler handler) {
   std::unique_ptr<HttpServer> server(new HttpServer(options, std::move(handler)));
+  std::vector<MHD_OptionItem> secure;
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+  if (options.tls != nullptr) {
+    flags |= MHD_USE_TLS;
+    secure = Connection::Options(*options.tls);
+  }
+  secure.push_back({MHD_OPTION_END, 0, nullptr});
   server->daemon_ =
-      MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-                       0, nullptr, nullptr, &Exchange::OnAccess, server.get(),        //
-                       MHD_OPTION_EXTERNAL_LOGGER, &LogError, nullptr,                //
-                       MHD_OPTION_NOTIFY_COMPLETED, &Exchange::OnCompleted, nullptr,  //
-                       MHD_OPTION_LISTEN_SOCKET, listener,                            //
-                       MHD_OPTION_STRICT_FOR_CLIENT, 1,                               //
-                       MHD_OPTION_CONNECTION_LIMIT, options.max_connections,          //
-                       MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,                   //
-                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes,          //
+      MHD_start_daemon(flags, 0, nullptr, nullptr, &Exchange::OnAccess, server.get(),  //
+                       MHD_OPTION_ARRAY, secure.data(),                                //
+                       MHD_OPTION_EXTERNAL_LOGGER, &LogError, nullptr,                 //
+                       MHD_OPTION_NOTIFY_COMPLETED, &Exchange::OnCompleted, nullptr,   //
+                       MHD_OPTION_LISTEN_SOCKET, listener,                             //
+                       MHD_OPTION_STRICT_FOR_CLIENT, 1,                                //
+                       MHD_OPTION_CONNECTION_LIMIT, options.max_connections,           //
+                       MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,                    //
+                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes,           //
                        MHD_OPTION_END);
   if (server->daemon_ == nullptr) return absl::InternalError("cannot start the HTTP server");
   return server;

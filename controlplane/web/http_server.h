@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "controlplane/tls/server_files.h"
 #include "controlplane/web/http.h"
 
 struct MHD_Daemon;
@@ -24,6 +25,10 @@ class HttpServer {
     // Of all requests together that are being read or answered; above it 503.
     size_t max_memory_bytes = size_t{512} << 20;
     unsigned max_connections = 512;
+    // TLS 1.2 and 1.3 with what is in it; null: cleartext. Clients are asked for a certificate if
+    // it says so, and Request::caller says what they showed: none of them is turned away before.
+    // Outlives the server.
+    tls::ServerFiles* tls = nullptr;
   };
 
   // `listener` is a socket that listens; the server owns it from now on. `handler` runs on the
@@ -39,6 +44,7 @@ class HttpServer {
 
  private:
   friend class Exchange;
+  struct Connection;
 
   HttpServer(Options options, Handler handler) : options_(options), handler_(std::move(handler)) {}
 

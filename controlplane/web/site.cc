@@ -24,7 +24,11 @@ void Site::Handle(Request request, Respond respond) {
     return std::move(respond)(is_ready_ ? TextResponse(200, "ready")
                                         : TextResponse(503, "not ready"));
   }
-  if (reads && request.path == "/metrics") return ShowMetrics(std::move(respond));
+  if (reads && request.path == "/metrics") {
+    const absl::Status allowed = request.caller.CheckCall("GET /metrics");
+    if (!allowed.ok()) return std::move(respond)(Refusal(allowed));
+    return ShowMetrics(std::move(respond));
+  }
   std::move(respond)(Refusal(404, absl::StrCat("there is nothing at ", request.path),
                              "/v1/openapi.json tells what there is"));
 }

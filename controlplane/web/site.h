@@ -4,6 +4,8 @@
 //   /healthz     the process lives
 //   /readyz      it has loaded its store and takes calls
 //   /metrics     Prometheus
+//
+// Where clients are asked for a certificate, /healthz and /readyz are answered without one.
 #pragma once
 
 #include <atomic>

@@ -18,7 +18,7 @@ TITLE = "Who may include whom"
 _INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 _TOP = ("api", "base", "controlplane", "proxy", "tools")
 _LIBRARIES = {"google/protobuf/": "protobuf", "sluice/": "protobuf", "grpcpp/": "grpc",
-              "grpc/": "grpc", "re2/": "re2", "yaml-cpp/": "yaml-cpp", "nettle/": "nettle",
+              "grpc/": "grpc", "gnutls/": "gnutls", "re2/": "re2", "yaml-cpp/": "yaml-cpp", "nettle/": "nettle",
               "sqlite3.h": "sqlite", "nghttp2/": "nghttp2", "ares": "c-ares",
               "openssl/": "boringssl", "xxhash.h": "xxhash", "microhttpd.h": "libmicrohttpd",
               "brotli/": "brotli", "zlib.h": "zlib", "zstd.h": "zstd"}
