@@ -173,6 +173,12 @@ absl::Status App::StartSync() {
                                                 std::move(marker), *sync_.applier);
   sync::SyncClient::Options options;
   options.control_planes = options_.control_planes;
+  if (!options_.tls.ca.empty()) {
+    sync_.tls = std::make_unique<ControlPlaneTls>(io_, options_.tls);
+    options.secure = [tls = sync_.tls.get()](net::Fd fd, const std::string& host) {
+      return tls->Secure(std::move(fd), host);
+    };
+  }
   options.identity = {.node = options_.node,
                       .groups = options_.groups,
                       .build = std::string(kVersion),

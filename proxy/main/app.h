@@ -13,6 +13,7 @@
 #include "proxy/event/loop.h"
 #include "proxy/main/actions.h"
 #include "proxy/main/build_thread.h"
+#include "proxy/main/control_plane_tls.h"
 #include "proxy/main/figures.h"
 #include "proxy/main/file_source.h"
 #include "proxy/main/options.h"
@@ -44,6 +45,7 @@ class App final : private event::Handler, private sync::ProxyHooks {
   // Connected to a control plane: what that takes.
   struct Sync {
     std::unique_ptr<ViewApplier> applier;
+    std::unique_ptr<ControlPlaneTls> tls;  // Null: cleartext.
     std::unique_ptr<sync::Keeper> keeper;
     std::unique_ptr<sync::SyncClient> client;
   };

@@ -20,6 +20,16 @@ Flags MakeFlags(Options& options) {
   Flags flags("sluice-proxy", "serves traffic as a control plane, or a file, says.");
   flags.Strings("control-plane", "HOST:PORT,...", "where the configuration comes from",
                 &options.control_planes);
+  flags.String("control-plane-ca", "FILE",
+               "speaks TLS to the control plane, whose certificate must be of these (PEM)",
+               &options.tls.ca);
+  flags.String("control-plane-cert", "FILE",
+               "shows it this certificate (PEM), with the URI sluice://proxy/GROUPS/NODE",
+               &options.tls.certificate);
+  flags.String("control-plane-key", "FILE", "its private key (PEM)", &options.tls.key);
+  flags.String("control-plane-name", "NAME",
+               "the name its certificate must have, if not that of --control-plane",
+               &options.tls.name);
   flags.String("state-dir", "DIR", "where the last configuration is kept", &options.state_dir);
   flags.String("config", "FILE", "serve this file instead, reload it on change", &options.config);
   flags.String("node", "NAME", "name of this proxy", &options.node);
@@ -51,6 +61,22 @@ uint64_t Processors() {
   return static_cast<uint64_t>(std::max(1, CPU_COUNT(&set)));
 }
 
+absl::Status CheckTls(const Options& options) {
+  const ControlPlaneTls::Paths& tls = options.tls;
+  if (tls.certificate.empty() != tls.key.empty()) {
+    return absl::InvalidArgumentError(
+        "--control-plane-cert and --control-plane-key: want both or neither");
+  }
+  if (tls.ca.empty() && !(tls.certificate.empty() && tls.name.empty())) {
+    return absl::InvalidArgumentError(
+        "--control-plane-ca: needed with --control-plane-cert and --control-plane-name");
+  }
+  if (!tls.ca.empty() && options.control_planes.empty()) {
+    return absl::InvalidArgumentError("--control-plane-ca: there is no --control-plane");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
@@ -69,6 +95,7 @@ absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
     return absl::InvalidArgumentError(
         "--state-dir: needed with --control-plane, to start when that is down");
   }
+  RETURN_IF_ERROR(CheckTls(options));
   if (options.workers > kMaxWorkers) {
     return absl::InvalidArgumentError(absl::StrCat("--workers: at most ", kMaxWorkers));
   }

@@ -7,11 +7,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "proxy/main/control_plane_tls.h"
 
 namespace sluice::main {
 
 struct Options {
   std::vector<std::string> control_planes;
+  ControlPlaneTls::Paths tls;  // Without authorities: cleartext.
   std::string state_dir;
   std::string config;
   std::string node;  // Default: the host's name.

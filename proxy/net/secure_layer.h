@@ -65,7 +65,8 @@ class SecureLayer {
   virtual const PeerIdentity* peer() const = 0;
   // Which of the listener's rules about clients' certificates it was held to.
   virtual uint32_t client_auth_scope() const = 0;
-  // Why the handshake failed: "certificate_expired", "unknown_ca", ...; "" if it did not.
+  // Why the handshake failed, or what came after it is broken: "certificate_expired",
+  // "unknown_ca", ...; "" if neither is the case.
   virtual absl::string_view failure() const = 0;
 
  protected:

@@ -3,6 +3,8 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "proxy/http/grpc/status.h"
 
 namespace sluice::sync {
@@ -12,14 +14,22 @@ constexpr absl::string_view kPath = "/sluice.v1.ConfigStream/Sync";
 
 // A stream of updates wants to be fast on a long way, and its reader is paused by the message: the
 // windows of upstream connections, which share memory between clients, are smaller.
-http::h2::ClientConnection::Options ConnectionOptions() {
+http::h2::ClientConnection::Options ConnectionOptions(bool is_secure) {
   http::h2::ClientConnection::Options options;
+  options.scheme = is_secure ? "https" : "http";
   options.max_streams = 1;
   options.stream_window = 1024 * 1024;
   options.connection_window = 2 * 1024 * 1024;
   options.ping_after = ControlStream::kPingAfter;
   options.ping_timeout = ControlStream::kPingTimeout;
   return options;
+}
+
+// "[::1]:9400" is of "::1".
+std::string HostOf(absl::string_view authority) {
+  absl::string_view host = authority.substr(0, authority.rfind(':'));
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return std::string(host);
 }
 
 }  // namespace
@@ -33,12 +43,19 @@ ControlStream::ControlStream(net::IoContext& io, Events& events)
 
 ControlStream::~ControlStream() = default;
 
-absl::Status ControlStream::Start(const net::Address& address, const std::string& authority) {
+absl::Status ControlStream::Start(const net::Address& address, const std::string& authority,
+                                  const Secure& secure) {
   authority_ = authority;
   absl::StatusOr<net::Fd> fd = net::StartConnect(address);
   if (!fd.ok()) return fd.status();
+  absl::StatusOr<net::Transport> transport = net::Transport(*std::move(fd));
+  if (secure != nullptr) {
+    transport = secure(std::move(transport->fd), HostOf(authority));
+    if (!transport.ok()) return transport.status();
+  }
   http::h2::ClientConnection::Owner& owner = *this;
-  connection_.emplace(io_, *std::move(fd), /*connecting=*/true, owner, ConnectionOptions());
+  connection_.emplace(io_, *std::move(transport), /*connecting=*/true, owner,
+                      ConnectionOptions(secure != nullptr));
   if (absl::Status status = connection_->Start(); !status.ok()) return status;
   timer_.SetAt(io_.loop.now_ns() + absl::ToInt64Nanoseconds(kConnectTimeout));
   return absl::OkStatus();
@@ -66,6 +83,9 @@ void ControlStream::End(absl::Status why) {
 }
 
 void ControlStream::OnClosed(http::ResetReason reason) {
+  if (const absl::string_view failure = connection_->tls_failure(); !failure.empty()) {
+    return Finish(absl::UnavailableError(absl::StrCat("TLS: ", failure)));
+  }
   if (reason == http::ResetReason::kConnectFailed) {
     return Finish(
         absl::UnavailableError(std::generic_category().message(connection_->connect_error())));
@@ -79,6 +99,8 @@ void ControlStream::OnSendRoom() {
 }
 
 void ControlStream::OnFinished(const absl::Status& status) {
+  // The call ends with its connection; why that did says more.
+  if (!connection_->tls_failure().empty()) return;
   Finish(status.ok() ? absl::UnavailableError("the control plane ended the stream") : status);
 }
 

@@ -5,10 +5,12 @@
 // once OnEnded() was told, or at any time to give it up.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "proxy/event/loop.h"
@@ -49,9 +51,13 @@ class ControlStream final : private http::h2::ClientConnection::Owner,
   ControlStream(net::IoContext& io, Events& events);
   ~ControlStream();
 
-  // `authority`: as it was configured. Fails at once only without descriptors; nothing is told
-  // then.
-  [[nodiscard]] absl::Status Start(const net::Address& address, const std::string& authority);
+  // Makes a socket that connects to the host `host` (without port) a transport that is secure.
+  using Secure = std::function<absl::StatusOr<net::Transport>(net::Fd fd, const std::string& host)>;
+
+  // `authority`: as it was configured. `secure`: null for cleartext. Fails at once without
+  // descriptors or if `secure` does; nothing is told then.
+  [[nodiscard]] absl::Status Start(const net::Address& address, const std::string& authority,
+                                   const Secure& secure);
 
   // A serialised ProxyMessage.
   void Send(absl::string_view message) { call_.Send(message); }

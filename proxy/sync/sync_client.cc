@@ -115,7 +115,7 @@ void SyncClient::Dial(const Target& target) {
   ++stream_number_;
   ControlStream::Events& events = *this;
   stream_ = std::make_unique<ControlStream>(io_, events);
-  absl::Status status = stream_->Start(target.address, target.authority);
+  absl::Status status = stream_->Start(target.address, target.authority, options_.secure);
   if (status.ok()) return;
   io_.loop.DeleteLater(std::move(stream_));
   OnFailure(status);

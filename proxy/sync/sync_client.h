@@ -71,6 +71,7 @@ class SyncClient final : private ControlStream::Events, private KeeperEvents {
 
   struct Options {
     std::vector<std::string> control_planes;  // HOST:PORT, at least one; CheckAddress() each.
+    ControlStream::Secure secure;             // Null: cleartext. Called for each attempt.
     Identity identity;
   };
 

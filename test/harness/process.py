@@ -105,11 +105,11 @@ class Process:
 class ControlPlane(Process):
     """sluice-controlplane on free ports; the same ones after a restart on the same `directory`."""
 
-    def __init__(self, directory, grpc_port=0, http_port=0, program=None):
+    def __init__(self, directory, grpc_port=0, http_port=0, program=None, extra=()):
         super().__init__([
             program or runfile("controlplane/main/sluice-controlplane"), "--data-dir", directory,
             "--grpc-listen", "127.0.0.1:%d" % grpc_port,
-            "--http-listen", "127.0.0.1:%d" % http_port])
+            "--http-listen", "127.0.0.1:%d" % http_port, *extra])
         self.grpc_port = self._port("(gRPC)")
         self.http_port = self._port("(HTTP)")
 
@@ -133,11 +133,12 @@ class FleetProxy(Process):
         return int(self.wait_for_line("admin pages on").rsplit(":", 1)[1])
 
 
-def sluicectl(grpc_port, *arguments, stdin=None, status=0, program=None):
+def sluicectl(grpc_port, *arguments, stdin=None, status=0, program=None, environment=None):
     """What the command prints; fails if it does not exit with `status`."""
     done = subprocess.run(
         [program or runfile("tools/sluicectl/sluicectl"), "--server", "127.0.0.1:%d" % grpc_port, *arguments],
-        input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        env={**os.environ, **(environment or {})})
     if done.returncode != status:
         raise AssertionError("sluicectl %s: exit status %d, not %d:\n%s" % (
             " ".join(arguments), done.returncode, status, done.stdout))

@@ -2,10 +2,14 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <fstream>
+#include <sstream>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "sluice/v1/admin.grpc.pb.h"
 #include "sluice/v1/endpoints.grpc.pb.h"
 #include "sluice/v1/fleet.grpc.pb.h"
@@ -25,8 +29,34 @@ constexpr int kMetadataBytes = 2 << 20;
 constexpr int kPingAfterMs = 10'000;
 constexpr int kPingTimeoutMs = 5'000;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+absl::StatusOr<std::string> ReadPem(absl::string_view flag, const std::string& path) {
+  if (path.empty()) return "";
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  if (file) content << file.rdbuf();
+  if (!file) return absl::InvalidArgumentError(absl::StrCat(flag, ": cannot read ", path));
+  if (!absl::StrContains(content.str(), "-----BEGIN ")) {
+    return absl::InvalidArgumentError(absl::StrCat(flag, ": ", path, " is not PEM"));
+  }
+  return content.str();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
+    const Connection& connection) {
+  if (connection.ca.empty()) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem("--ca", connection.ca));
+  ASSIGN_OR_RETURN(options.pem_cert_chain, ReadPem("--cert", connection.cert));
+  ASSIGN_OR_RETURN(options.pem_private_key, ReadPem("--key", connection.key));
+  return grpc::SslCredentials(options);
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const Connection& connection, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
+  if (!connection.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(connection.server_name);
+  }
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingAfterMs);
@@ -34,7 +64,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // A proxy for the web is no way to a control plane, and would get 127.0.0.1 wrong.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(connection.server, credentials, arguments);
 }
 
 // gRPC's message names each layer of the failure; the last says it.
@@ -42,6 +72,37 @@ std::string Shortened(const std::string& message) {
   const size_t last = message.rfind(": ");
   if (!absl::StartsWith(message, "failed to connect") || last == std::string::npos) return message;
   return message.substr(last + 2);
+}
+
+// What gRPC's words for a failure of TLS mean for who wrote the flags.
+std::string Explained(const std::string& message, const Connection& connection) {
+  const std::string lower = absl::AsciiStrToLower(message);
+  const auto says = [&](absl::string_view words) { return absl::StrContains(lower, words); };
+  const std::string reason = Shortened(message);
+  for (const char* words : {"connection refused", "failed to connect to remote host",
+                            "dns resolution failed", "timed out", "timeout occurred"}) {
+    if (says(words)) return reason;
+  }
+  if (connection.ca.empty()) {
+    return absl::StrCat(reason, "; if it speaks TLS, give --ca (and --cert with --key)");
+  }
+  if (says("wrong version number") || says("wrong_version_number")) {
+    return "it does not speak TLS; leave out --ca, --cert and --key";
+  }
+  if (says("certificate verify failed") || says("certificate_verify_failed")) {
+    return absl::StrCat("its certificate is not of the authorities in --ca ", connection.ca,
+                        ", or has expired");
+  }
+  if (says("peer name") || says("hostname verification")) {
+    return absl::StrCat("its certificate is not of the name ",
+                        connection.server_name.empty() ? connection.server : connection.server_name,
+                        "; --server-name tells another one");
+  }
+  if (connection.cert.empty()) {
+    return absl::StrCat(reason, "; if it asks for a certificate, give --cert and --key");
+  }
+  return absl::StrCat(reason, "; perhaps it refused the certificate in --cert ", connection.cert,
+                      ": one of another authority, or one that has expired");
 }
 
 void ReadProblems(const grpc::Status& from, absl::Status& status) {
@@ -111,8 +172,14 @@ CallResult ReadAll(grpc::ClientContext& context,
 
 }  // namespace
 
-Client::Client(const std::string& server)
-    : server_(server), stubs_(std::make_unique<Stubs>(MakeChannel(server))) {}
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(Connection connection) {
+  ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(connection));
+  auto stubs = std::make_unique<Stubs>(MakeChannel(connection, credentials));
+  return std::unique_ptr<Client>(new Client(std::move(connection), std::move(stubs)));
+}
+
+Client::Client(Connection connection, std::unique_ptr<Stubs> stubs)
+    : connection_(std::move(connection)), stubs_(std::move(stubs)) {}
 
 Client::~Client() = default;
 
@@ -123,9 +190,11 @@ absl::Status Client::ToStatus(const CallResult& result) const {
   const auto code = static_cast<absl::StatusCode>(from.error_code());
   std::string message = from.error_message();
   if (code == absl::StatusCode::kUnavailable) {
-    message = absl::StrCat("control plane ", server_, ": ", Shortened(message));
+    message =
+        absl::StrCat("control plane ", connection_.server, ": ", Explained(message, connection_));
   } else if (code == absl::StatusCode::kUnimplemented) {
-    message = absl::StrCat("control plane ", server_, " does not know this call: is it older?");
+    message = absl::StrCat("control plane ", connection_.server,
+                           " does not know this call: is it older?");
   }
   absl::Status status(code, message);
   ReadProblems(from, status);

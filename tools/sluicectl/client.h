@@ -13,6 +13,7 @@
 #include "sluice/v1/admin.pb.h"
 #include "sluice/v1/endpoints.pb.h"
 #include "sluice/v1/fleet.pb.h"
+#include "tools/sluicectl/connection.h"
 
 namespace sluice::sluicectl {
 
@@ -26,7 +27,8 @@ class CallResult;  // In client.cc.
 class Client {
  public:
   // Nothing is connected before the first call.
-  explicit Client(const std::string& server);
+  //   INVALID_ARGUMENT  a file of `connection` cannot be read
+  static absl::StatusOr<std::unique_ptr<Client>> Make(Connection connection);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -63,9 +65,10 @@ class Client {
  private:
   struct Stubs;
 
+  Client(Connection connection, std::unique_ptr<Stubs> stubs);
   absl::Status ToStatus(const CallResult& result) const;
 
-  const std::string server_;
+  const Connection connection_;
   const std::unique_ptr<Stubs> stubs_;
 };
 

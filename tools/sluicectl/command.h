@@ -42,6 +42,7 @@ struct CommandInfo {
   size_t most_arguments;
   std::vector<Argument> completions;  // One for each argument.
   std::unique_ptr<Command> (*make)();
+  bool needs_server = true;  // False: what is known of one need not be right.
 };
 
 }  // namespace sluice::sluicectl

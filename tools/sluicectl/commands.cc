@@ -165,6 +165,20 @@ const std::vector<CommandInfo>& Commands() {
        0,
        {},
        &MakeVersion},
+      {"context",
+       "[use NAME]",
+       "lists the control planes of ~/.config/sluice/contexts.yaml, or chooses one",
+       "The file, which is below $XDG_CONFIG_HOME where that is set, has `current` and a list of\n"
+       "`contexts`, each with name, server, ca, cert, key and server_name. Paths are relative to\n"
+       "it. --context NAME uses another one once.\n",
+       "sluicectl context\n"
+       "sluicectl context use prod\n"
+       "sluicectl --context staging status\n",
+       0,
+       2,
+       {},
+       &MakeContext,
+       /*needs_server=*/false},
       {"completion",
        "bash|zsh|fish",
        "prints a script that completes commands in a shell",
@@ -175,7 +189,8 @@ const std::vector<CommandInfo>& Commands() {
        1,
        1,
        {Argument::kShell},
-       &MakeCompletion},
+       &MakeCompletion,
+       /*needs_server=*/false},
       {"help",
        "[COMMAND]",
        "prints what a command does; --all: what every command does",
@@ -185,7 +200,8 @@ const std::vector<CommandInfo>& Commands() {
        0,
        1,
        {Argument::kCommand},
-       &MakeHelp},
+       &MakeHelp,
+       /*needs_server=*/false},
   };
   return commands;
 }

@@ -17,6 +17,7 @@ const CommandInfo* FindCommand(absl::string_view name);
 std::unique_ptr<Command> MakeAdmin();
 std::unique_ptr<Command> MakeApply();
 std::unique_ptr<Command> MakeCompletion();
+std::unique_ptr<Command> MakeContext();
 std::unique_ptr<Command> MakeDelete();
 std::unique_ptr<Command> MakeDiff();
 std::unique_ptr<Command> MakeEdit();

@@ -104,8 +104,10 @@ std::string BashWords() {
                       absl::StrJoin(choices, " "), "' ;;\n");
     }
   }
-  return absl::StrCat("_sluicectl_words() {\n  case $1 in\n", flags, arguments, "    :*) echo '",
-                      absl::StrJoin(commands, " "), " --server --help --version' ;;\n  esac\n}\n");
+  return absl::StrCat(
+      "_sluicectl_words() {\n  case $1 in\n", flags, arguments, "    :*) echo '",
+      absl::StrJoin(commands, " "),
+      " --server --context --ca --cert --key --server-name --help --version' ;;\n  esac\n}\n");
 }
 
 std::string Bash() {
@@ -188,6 +190,11 @@ _sluicectl() {
                       commands, R"(  )
   _arguments -C \
     '--server[the control plane]:HOST\:PORT:' \
+    '--context[what contexts.yaml says of it]:NAME:' \
+    '--ca[speaks TLS, to a server of these authorities]:FILE:_files' \
+    '--cert[the certificate to show it]:FILE:_files' \
+    '--key[the private key of --cert]:FILE:_files' \
+    '--server-name[the name that its certificate has]:NAME:' \
     '--help[print help and exit]' \
     '--version[print the version and exit]' \
     '1:command:->command' \
@@ -229,6 +236,11 @@ std::string Fish() {
       "# fish completion of sluicectl; made by `sluicectl completion fish`.\n"
       "complete -c sluicectl -f\n"
       "complete -c sluicectl -n __fish_use_subcommand -l server -x -d 'the control plane'\n"
+      "complete -c sluicectl -n __fish_use_subcommand -l context -x -d 'of contexts.yaml'\n"
+      "complete -c sluicectl -n __fish_use_subcommand -l ca -r -F -d 'authorities of the server'\n"
+      "complete -c sluicectl -n __fish_use_subcommand -l cert -r -F -d 'certificate to show it'\n"
+      "complete -c sluicectl -n __fish_use_subcommand -l key -r -F -d 'its private key'\n"
+      "complete -c sluicectl -n __fish_use_subcommand -l server-name -x -d 'in its certificate'\n"
       "complete -c sluicectl -n __fish_use_subcommand -l help -d 'print help and exit'\n"
       "complete -c sluicectl -n __fish_use_subcommand -l version -d 'print the version and exit'\n";
   for (const CommandInfo& info : Commands()) {

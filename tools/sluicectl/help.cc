@@ -20,7 +20,8 @@ constexpr absl::string_view kExitStatus =
 
 constexpr absl::string_view kEnvironment =
     "Environment:\n"
-    "  SLUICE_SERVER   the control plane, where --server is not given\n"
+    "  SLUICE_SERVER, SLUICE_CA, SLUICE_CERT, SLUICE_KEY, SLUICE_SERVER_NAME, SLUICE_CONTEXT\n"
+    "                  as the flags of these names, where they are not given\n"
     "  VISUAL, EDITOR  the editor of `sluicectl edit`\n";
 
 std::string Indented(absl::string_view text) {
@@ -74,7 +75,14 @@ class Help final : public Command {
 }  // namespace
 
 void CommonFlags::AddTo(Flags& flags) {
-  flags.String("server", "HOST:PORT", "the control plane", &server);
+  flags.String("server", "HOST:PORT", "the control plane (127.0.0.1:9400)", &connection.server);
+  flags.String("ca", "FILE", "speaks TLS, to a server of these authorities", &connection.ca);
+  flags.String("cert", "FILE", "the certificate to show it", &connection.cert);
+  flags.String("key", "FILE", "the private key of --cert", &connection.key);
+  flags.String("server-name", "NAME", "the name that its certificate has, if not that of --server",
+               &connection.server_name);
+  flags.String("context", "NAME", "what contexts.yaml says of it (sluicectl help context)",
+               &context);
   flags.Bool("help", "print this and exit", &help);
 }
 

@@ -4,12 +4,14 @@
 #include <string>
 
 #include "tools/sluicectl/command.h"
+#include "tools/sluicectl/connection.h"
 
 namespace sluice::sluicectl {
 
 // The flags that every command takes, beside its own.
 struct CommonFlags {
-  std::string server = "127.0.0.1:9400";
+  Connection connection;
+  std::string context;
   bool help = false;
 
   void AddTo(Flags& flags);

@@ -2,12 +2,15 @@
 // into an exit status.
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "base/version.h"
 #include "tools/sluicectl/commands.h"
+#include "tools/sluicectl/connection.h"
 #include "tools/sluicectl/help.h"
 #include "tools/sluicectl/print.h"
 
@@ -41,15 +44,17 @@ absl::StatusOr<ExitStatus> RunCommand(const CommandInfo& info, CommonFlags commo
     return ExitStatus::kDone;
   }
   if (absl::Status status = CheckCount(info, *arguments); !status.ok()) return status;
-  Client client(common.server);
-  return command->Run(*arguments, client);
+  Connection connection;
+  connection.server = kDefaultServer;
+  if (info.needs_server) {
+    ASSIGN_OR_RETURN(connection, ResolveConnection(common.connection, common.context));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, Client::Make(connection));
+  return command->Run(*arguments, *client);
 }
 
 absl::StatusOr<ExitStatus> Run(int argc, const char* const* argv, std::string& command) {
   CommonFlags common;
-  if (const char* server = std::getenv("SLUICE_SERVER"); server != nullptr && *server != '\0') {
-    common.server = server;
-  }
   bool version = false;
   Flags flags("sluicectl", "speaks to a Sluice control plane.");
   common.AddTo(flags);
@@ -76,6 +81,8 @@ absl::StatusOr<ExitStatus> Run(int argc, const char* const* argv, std::string& c
 }
 
 int Main(int argc, const char* const* argv) {
+  // What gRPC has to say of a failure is in its status.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   std::string command;
   const absl::StatusOr<ExitStatus> result = Run(argc, argv, command);
   ExitStatus status = result.ok() ? *result : ExitStatusOf(result.status());

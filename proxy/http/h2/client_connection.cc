@@ -23,12 +23,12 @@ constexpr uint32_t kStreamsBeforeSettings = 100;
 
 }  // namespace
 
-ClientConnection::ClientConnection(net::IoContext& io, net::Fd fd, bool connecting, Owner& owner,
-                                   const Options& options)
+ClientConnection::ClientConnection(net::IoContext& io, net::Transport transport, bool connecting,
+                                   Owner& owner, const Options& options)
     : io_(io),
       owner_(owner),
       options_(options),
-      socket_(io, std::move(fd), event::Phase::kFlushUpstream, *this, connecting),
+      socket_(io, std::move(transport), event::Phase::kFlushUpstream, *this, connecting),
       timer_(io.loop.timers(), &event::Timer::Call<ClientConnection, &ClientConnection::OnTimer>,
              this),
       max_streams_(std::min(options.max_streams, kStreamsBeforeSettings)) {

@@ -77,8 +77,8 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
     absl::Duration ping_timeout = absl::Seconds(5);
   };
 
-  // `connecting`: `fd` comes from net::StartConnect().
-  ClientConnection(net::IoContext& io, net::Fd fd, bool connecting, Owner& owner,
+  // `connecting`: the socket comes from net::StartConnect().
+  ClientConnection(net::IoContext& io, net::Transport transport, bool connecting, Owner& owner,
                    const Options& options);
   // Streams that are open hear nothing more.
   ~ClientConnection();
@@ -96,6 +96,10 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   bool is_connected() const { return socket_.is_connected(); }
   // Why it could not be opened, after kConnectFailed: an errno.
   int connect_error() const { return connect_error_; }
+  // What was wrong with its TLS; "" for nothing, or without any.
+  absl::string_view tls_failure() const {
+    return socket_.secure() == nullptr ? "" : socket_.secure()->failure();
+  }
   // Open streams, those being reset included.
   size_t stream_count() const { return active_; }
 

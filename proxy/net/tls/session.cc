@@ -172,6 +172,8 @@ ReadResult Session::Open(absl::string_view input, char* out, size_t size) {
     if (error == SSL_ERROR_WANT_READ) break;
     is_over_ = error == SSL_ERROR_ZERO_RETURN;
     is_broken_ = !is_over_;
+    // Since TLS 1.3 a client learns after its handshake that its certificate was refused.
+    if (is_broken_) NoteFailure();
     input_ = {};
     ERR_clear_error();
   }

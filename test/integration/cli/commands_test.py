@@ -293,8 +293,8 @@ class StatusTest(DeskTest):
         self.assertEqual(self.ctl("status"), "0 proxies; generation 0\n")
 
     def test_both_builds_are_printed(self):
-        self.assertRegex(self.ctl("version"), r"^sluicectl \S+ \(schema 1\)\n"
-                         r"control plane \S+ \(schema 1\), generation 0\n$")
+        self.assertRegex(self.ctl("version"), r"^sluicectl \S+ \(schema \d+\)\n"
+                         r"control plane \S+ \(schema \d+\), generation 0\n$")
 
 
 EXPLAINED = """\
@@ -497,8 +497,8 @@ class OfflineTest(unittest.TestCase):
     def test_every_command_helps_with_examples(self):
         listed = re.findall(r"^  (\w+) {2,}\S", self.run_ctl("--help").out.split("Flags")[0], re.M)
         self.assertEqual(set(listed), {
-            "admin", "apply", "completion", "delete", "diff", "edit", "explain", "forget", "get",
-            "help", "history", "rollback", "status", "validate", "version", "watch"})
+            "admin", "apply", "completion", "context", "delete", "diff", "edit", "explain", "forget",
+            "get", "help", "history", "rollback", "status", "validate", "version", "watch"})
         for command in listed:
             result = self.run_ctl(command, "--help")
             self.assertEqual(result.status, 0)
