@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace sluice::event {
 
@@ -46,6 +47,8 @@ void TimerWheel::Unfile(Timer& timer) {
   if (timer.next_ != nullptr) timer.next_->prev_ = timer.prev_;
   if (timer.prev_ != nullptr) {
     timer.prev_->next_ = timer.next_;
+  } else if (running_ == &timer) {
+    running_ = timer.next_;
   } else {
     // Head of its list: which list follows from where it was filed; the level is the one whose
     // slot points here.
@@ -61,9 +64,11 @@ void TimerWheel::Unfile(Timer& timer) {
 }
 
 void TimerWheel::RunSlot(int level, int slot, int64_t now_ns) {
-  // One at a time from the head: a callback may destroy any other timer of the list. What is filed
-  // anew lands at another place, since the wheel has moved past this one.
-  while (Timer* timer = slots_[level][slot]) {
+  // The list is taken off first: what is filed anew may land in this very slot, for its next round.
+  // One at a time from the head: a callback may destroy any other timer of the list.
+  running_ = std::exchange(slots_[level][slot], nullptr);
+  occupied_[level] &= ~(uint64_t{1} << slot);
+  while (Timer* timer = running_) {
     Unfile(*timer);
     if (timer->deadline_ns_ > now_ns) {
       File(*timer);

@@ -80,6 +80,7 @@ class TimerWheel {
   uint64_t tick_;  // The next tick to run.
   std::array<std::array<Timer*, kSlots>, kLevels> slots_{};
   std::array<uint64_t, kLevels> occupied_{};  // A bit a slot.
+  Timer* running_ = nullptr;                  // What is left of the slot that runs.
 };
 
 }  // namespace sluice::event

@@ -49,6 +49,21 @@ TEST(TimerTest, AnEarlierDeadlineReplacesTheLaterOne) {
   EXPECT_EQ(alarm.rings, 1);
 }
 
+// The wheel never came back from a slot into which a timer went again for its next round: a worker
+// stood still when a response had a quarter of a second to begin.
+TEST(TimerTest, ATimerMayGoBackIntoTheSlotThatRuns) {
+  for (int64_t first = 1; first <= 130; ++first) {
+    TimerWheel wheel(0);
+    Alarm alarm(wheel);
+    alarm.timer.SetAt(first * TimerWheel::kTickNs);
+    alarm.timer.SetAt((first + 64) * TimerWheel::kTickNs);
+    wheel.Advance((first + 1) * TimerWheel::kTickNs);
+    EXPECT_EQ(alarm.rings, 0) << first;
+    wheel.Advance((first + 66) * TimerWheel::kTickNs);
+    EXPECT_EQ(alarm.rings, 1) << first;
+  }
+}
+
 TEST(TimerTest, ACancelledTimerStaysSilent) {
   TimerWheel wheel(0);
   Alarm alarm(wheel);
