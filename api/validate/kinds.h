@@ -15,6 +15,7 @@ class GlobalRule;
 class Listener;
 class PluginSet;
 class Resource;
+class Retry;
 class Service;
 class Upstream;
 }  // namespace sluice::v1
@@ -29,6 +30,9 @@ void CheckPluginSet(const v1::PluginSet& set, const Field& field);
 void CheckRoute(const v1::Resource& resource, const Field& field);
 void CheckService(const v1::Service& service, const Field& field);
 void CheckUpstream(const v1::Upstream& upstream, const Field& field);
+
+// Of a Route or an Upstream.
+void CheckRetry(const v1::Retry& retry, const Field& field);
 
 // Names of groups, or of resources that are referred to: their number, their form, and that none
 // stands twice.

@@ -292,6 +292,52 @@ TEST(UpstreamTest, Bounds) {
         "max_idle_connections: out of range, got 65537; want 0 to 65536"}});
 }
 
+TEST(UpstreamTest, BreakersHaveBounds) {
+  ExpectRows("Upstream", {{"breakers: {connections: 0, pending: 0, requests: 0, retries: 0}", ""},
+                          {"breakers: {connections: 1000000, pending: 1000000, requests: 1000000, "
+                           "retries: 1000000}",
+                           ""},
+                          {"breakers: {requests: 1000001}",
+                           "breakers.requests: out of range, got 1000001; want 0 to 1000000"},
+                          {"max_streams_per_connection: 1", ""},
+                          {"max_streams_per_connection: 0",
+                           "max_streams_per_connection: out of range, got 0; want 1 to 65536"}});
+}
+
+TEST(RetryTest, Bounds) {
+  const std::string conditions =
+      "; want connect_failure, refused_stream, reset, timeout, gateway_error, 5xx, a status from "
+      "400 to 599, or grpc_cancelled, _deadline_exceeded, _internal, _resource_exhausted, "
+      "_unavailable";
+  ExpectRows(
+      "Route",
+      {{"retry: {}", ""},
+       {"retry: {attempts: 1}", ""},
+       {"retry: {attempts: 10, on: [5xx, '400', '599', grpc_unavailable], budget: 100%}", ""},
+       {"retry: {attempts: 0}", "retry.attempts: out of range, got 0; want 1 to 10"},
+       {"retry: {attempts: 11}", "retry.attempts: out of range, got 11; want 1 to 10"},
+       {"retry: {on: [never]}", "retry.on[0]: no condition, got \"never\"" + conditions},
+       {"retry: {on: ['399']}", "retry.on[0]: no condition, got \"399\"" + conditions},
+       {"retry: {on: ['600']}", "retry.on[0]: no condition, got \"600\"" + conditions},
+       {"retry: {on: [" + Repeated(33, "5xx") + "]}",
+        "retry.on: too many conditions, got 33; want 32 at most"},
+       {"retry: {per_try_timeout: 1ms}", ""},
+       {"retry: {per_try_timeout: 0s}",
+        "retry.per_try_timeout: out of range, got 0s; want 1ms to 24h"},
+       {"retry: {budget: 101%}", "retry.budget: no percentage, got \"101%\"; want 0% to 100%"},
+       {"retry: {budget: '20'}", "retry.budget: no percentage, got \"20\"; want 0% to 100%"},
+       {"retry: {min_retries: 65537}",
+        "retry.min_retries: out of range, got 65537; want 0 to 65536"},
+       {"retry: {back_off: {base: 10ms, max: 10ms}}", ""},
+       {"retry: {back_off: {base: 10ms, max: 9ms}}",
+        "retry.back_off.max: out of range, got 9ms; want 10ms to 5m"},
+       {"retry: {back_off: {base: 0s}}",
+        "retry.back_off.base: out of range, got 0s; want 1ms to 1m"},
+       {"retry: {hedge: true}",
+        "retry.hedge: has no effect without per_try_timeout; want per_try_timeout: when the second "
+        "attempt begins"}});
+}
+
 TEST(RouteTest, Bounds) {
   ExpectRows(
       "Route",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -194,6 +195,14 @@ std::optional<Flaw> CheckParameterName(absl::string_view text) {
                         All(text, [](char c) { return c > 0x20 && c < 0x7F; });
   if (is_valid) return std::nullopt;
   return Not("a name", text, "1-128 visible ASCII characters");
+}
+
+std::optional<uint32_t> ParsePercent(absl::string_view text) {
+  uint32_t percent;
+  if (!absl::ConsumeSuffix(&text, "%") || text.empty() || text.size() > 3) return std::nullopt;
+  if (!absl::c_all_of(text, absl::ascii_isdigit)) return std::nullopt;
+  if (!absl::SimpleAtoi(text, &percent) || percent > 100) return std::nullopt;
+  return percent;
 }
 
 std::optional<Flaw> CheckPrintable(absl::string_view text) {

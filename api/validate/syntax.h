@@ -65,6 +65,9 @@ bool IsFramingHeader(absl::string_view name);
 // characters.
 std::optional<Flaw> CheckParameterName(absl::string_view text);
 
+// "20%": 0 to 100; nothing for all else.
+std::optional<uint32_t> ParsePercent(absl::string_view text);
+
 // Without control characters.
 std::optional<Flaw> CheckPrintable(absl::string_view text);
 

@@ -79,6 +79,16 @@ void CheckHost(const std::string& host, const Field& field) {
   }
 }
 
+void CheckBreakers(const Upstream::Breakers& breakers, const Field& field) {
+  constexpr uint32_t kMost = 1'000'000;
+  if (breakers.has_connections()) {
+    CheckRange(field.At("connections"), breakers.connections(), 0, kMost);
+  }
+  if (breakers.has_pending()) CheckRange(field.At("pending"), breakers.pending(), 0, kMost);
+  if (breakers.has_requests()) CheckRange(field.At("requests"), breakers.requests(), 0, kMost);
+  if (breakers.has_retries()) CheckRange(field.At("retries"), breakers.retries(), 0, kMost);
+}
+
 }  // namespace
 
 void CheckUpstream(const Upstream& upstream, const Field& field) {
@@ -96,6 +106,12 @@ void CheckUpstream(const Upstream& upstream, const Field& field) {
   if (upstream.has_max_idle_connections()) {
     CheckRange(field.At("max_idle_connections"), upstream.max_idle_connections(), 0, 65536);
   }
+  if (upstream.has_breakers()) CheckBreakers(upstream.breakers(), field.At("breakers"));
+  if (upstream.has_max_streams_per_connection()) {
+    CheckRange(field.At("max_streams_per_connection"), upstream.max_streams_per_connection(), 1,
+               65536);
+  }
+  if (upstream.has_retry()) CheckRetry(upstream.retry(), field.At("retry"));
 }
 
 void CheckService(const v1::Service& service, const Field& field) {

@@ -7,15 +7,18 @@ namespace sluice::exchange {
 using http::ResetReason;
 using observe::UpstreamMetric;
 
-Attempt::Attempt(Owner& owner, Worker& worker, upstream::Cluster& cluster, uint32_t endpoint)
+Attempt::Attempt(Owner& owner, Worker& worker, upstream::Cluster& cluster, uint32_t endpoint,
+                 Permits permits)
     : owner_(owner),
       worker_(worker),
       cluster_(&cluster),
+      permits_(std::move(permits)),
       endpoints_(cluster.shared_endpoints()),
       endpoint_(endpoint),
       pool_(cluster.PoolOf(endpoint)),
       active_(cluster.balancer().OnStart(endpoint)),
-      started_ns_(worker.io.loop.now_ns()) {
+      created_ns_(worker.io.loop.now_ns()),
+      started_ns_(created_ns_) {
   worker_.metrics.Add(cluster.settings().metrics, UpstreamMetric::kRequestsActive);
   worker_.metrics.Add(this->endpoint().metrics, observe::EndpointMetric::kRequests);
   worker_.metrics.Add(this->endpoint().metrics, observe::EndpointMetric::kRequestsActive);
@@ -29,16 +32,17 @@ Attempt::~Attempt() {
   worker_.metrics.Subtract(endpoint().metrics, observe::EndpointMetric::kRequestsActive);
 }
 
-bool Attempt::Start(bool fresh) {
+Attempt::Started Attempt::Start(bool fresh) {
   stream_ = pool_.Acquire(*this, *this, fresh);
-  if (stream_ != nullptr) was_reused_ = stream_->is_reused();
-  return stream_ != nullptr;
+  if (stream_ == nullptr) return is_waiting() ? Started::kWaiting : Started::kOverflow;
+  was_reused_ = stream_->is_reused();
+  return Started::kReady;
 }
 
 void Attempt::OnStream(http::ClientStream& stream) {
   stream_ = &stream;
   was_reused_ = stream.is_reused();
-  owner_.OnAttemptReady();
+  owner_.OnAttemptReady(*this);
 }
 
 void Attempt::OnConnectFailed(ResetReason reason) {
@@ -50,7 +54,9 @@ void Attempt::OnConnectFailed(ResetReason reason) {
   Failed(reason);
 }
 
-void Attempt::OnInformational(http::ResponseHead& head) { owner_.OnAttemptInformational(head); }
+void Attempt::OnInformational(http::ResponseHead& head) {
+  owner_.OnAttemptInformational(head, *this);
+}
 
 void Attempt::OnHead(http::ResponseHead& head, bool end) {
   response_status_ = head.status;
@@ -59,10 +65,10 @@ void Attempt::OnHead(http::ResponseHead& head, bool end) {
                          first_byte_ns_ - started_ns_);
   active_.OnEnd(first_byte_ns_ - started_ns_, first_byte_ns_);
   if (end) LetGo();
-  owner_.OnAttemptHead(head, end);
+  owner_.OnAttemptHead(head, end, *this);
 }
 
-void Attempt::OnBody(net::Buffer&& body) { owner_.OnAttemptBody(std::move(body)); }
+void Attempt::OnBody(net::Buffer&& body) { owner_.OnAttemptBody(std::move(body), *this); }
 
 // The response is complete: the stream is its codec's again.
 void Attempt::LetGo() {
@@ -72,7 +78,7 @@ void Attempt::LetGo() {
 
 void Attempt::OnEnd(const http::HeaderMap* trailers) {
   LetGo();
-  owner_.OnAttemptEnd(trailers);
+  owner_.OnAttemptEnd(trailers, *this);
 }
 
 void Attempt::OnReset(ResetReason reason) {
@@ -85,13 +91,21 @@ void Attempt::OnReset(ResetReason reason) {
   Failed(reason);
 }
 
+void Attempt::NoteTimeout() {
+  if (has_response()) return;
+  worker_.metrics.Add(cluster_->settings().metrics, UpstreamMetric::kTimeouts);
+  NoteFailure();
+}
+
+void Attempt::NoteFailure() {
+  worker_.metrics.Add(endpoint().metrics, observe::EndpointMetric::kFailures);
+  active_.OnFailure(worker_.io.loop.now_ns());
+}
+
 void Attempt::Failed(ResetReason reason) {
   // What we had no descriptor for says nothing about the endpoint.
-  if (!has_response() && reason != ResetReason::kOverload) {
-    worker_.metrics.Add(endpoint().metrics, observe::EndpointMetric::kFailures);
-    active_.OnFailure(worker_.io.loop.now_ns());
-  }
-  owner_.OnAttemptReset(reason);
+  if (!has_response() && reason != ResetReason::kOverload) NoteFailure();
+  owner_.OnAttemptReset(reason, *this);
 }
 
 }  // namespace sluice::exchange

@@ -13,6 +13,7 @@
 #include "proxy/observe/log_thread.h"
 #include "proxy/observe/worker_metrics.h"
 #include "proxy/plugins/chain.h"
+#include "proxy/upstream/retry_policy.h"
 
 namespace sluice::exchange {
 
@@ -40,6 +41,7 @@ struct alignas(64) CompiledRoute : Pinned {
   std::string name;
   std::string upstream;
 
+  std::shared_ptr<const upstream::RetryPolicy> retry;  // Null: as the upstream has it.
   std::vector<std::string> plugin_order;
   // Protocols to which clients may change; in lower case.
   std::vector<std::string> upgrades;

@@ -202,7 +202,8 @@ void Exchange::ChooseLateChain() {
 
 void Exchange::AfterRequestHead() {
   if (route_ == nullptr) return AnswerUnmatched();
-  if (route_->cluster_slot == kNoCluster) return ReplyWithReason("no_endpoints");
+  cluster_slot_ = route_->cluster_slot;
+  if (cluster_slot_ == kNoCluster) return ReplyWithReason("no_endpoints");
   NoteGrpcDeadline();
   // A plugin gives a body to a request that has none: its body hook will be asked for it.
   if (request_passed_ && request_.body.has_bytes()) request_passed_ = false;
@@ -211,7 +212,7 @@ void Exchange::AfterRequestHead() {
     // What came while the head stood at a plugin.
     PassRequestBody();
     if (request_ended_ && !request_passed_ && request_stop_ == Hook::kNone) PassRequestEnd();
-    if (stage_ == Stage::kUpstream) StartAttempt(/*fresh=*/false);
+    if (stage_ == Stage::kUpstream) StartAttempt(upstream::Permit());
     return;
   }
   stage_ = Stage::kCollecting;

@@ -5,7 +5,7 @@
 //
 //   kHead        the request's head passes the plugins; the body waits
 //   kCollecting  a plugin wants the whole request body before anything goes on
-//   kUpstream    an attempt is under way; no response yet
+//   kUpstream    attempts are under way, or one is about to begin; no response that is passed on
 //   kHolding     the response's head passes the plugins, or its whole body is collected
 //   kResponding  the response's head has been sent
 //   kDone        nothing more happens; it is deleted at the end of the turn
@@ -23,12 +23,21 @@
 #include <optional>
 
 #include "proxy/exchange/attempt.h"
+#include "proxy/exchange/attempt_list.h"
+#include "proxy/exchange/retry.h"
 #include "proxy/exchange/worker.h"
 #include "proxy/http/stream.h"
 #include "proxy/observe/response_flags.h"
 #include "proxy/plugins/chain.h"
 
 namespace sluice::exchange {
+
+// A request whose body is longer is not sent again.
+inline constexpr uint64_t kMaxReplayBytes = 64 * 1024;
+// Of a request, as the contract bounds `retry`; and without a policy.
+inline constexpr uint32_t kMaxAttempts = 10;
+inline constexpr uint32_t kMaxHarmlessAttempts = 3;
+inline constexpr absl::string_view kGrpcDeadline = "grpc_deadline_exceeded";
 
 class Exchange final : public plugins::Stream,
                        public http::ServerStreamEvents,
@@ -98,13 +107,13 @@ class Exchange final : public plugins::Stream,
 
   // Attempt::Owner.
   http::Arena& attempt_arena() override { return arena_; }
-  void OnAttemptReady() override;
-  void OnAttemptInformational(http::ResponseHead& head) override;
-  void OnAttemptHead(http::ResponseHead& head, bool end) override;
-  void OnAttemptBody(net::Buffer&& body) override;
-  void OnAttemptEnd(const http::HeaderMap* trailers) override;
-  void OnAttemptReset(http::ResetReason reason) override;
-  void OnAttemptSendRoom() override;
+  void OnAttemptReady(Attempt& attempt) override;
+  void OnAttemptInformational(http::ResponseHead& head, Attempt& attempt) override;
+  void OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) override;
+  void OnAttemptBody(net::Buffer&& body, Attempt& attempt) override;
+  void OnAttemptEnd(const http::HeaderMap* trailers, Attempt& attempt) override;
+  void OnAttemptReset(http::ResetReason reason, Attempt& attempt) override;
+  void OnAttemptSendRoom(Attempt& attempt) override;
 
   // Request.
   void NoteTarget();
@@ -117,14 +126,30 @@ class Exchange final : public plugins::Stream,
   void PassRequestBody();
   void PassRequestEnd();
   void QueueRequestBody(net::Buffer&& body);
-  void StartAttempt(bool fresh);
-  std::optional<uint32_t> PickEndpoint(upstream::Cluster& cluster);
-  std::optional<uint64_t> RequestHash(const upstream::Cluster& cluster) const;
-  void SendRequestHead();
   void PumpRequestBody();
   void PauseClient();
   void ResumeClient();
-  bool RetryIfSafe(http::ResetReason reason);
+
+  // Attempts.
+  upstream::Cluster* FindCluster() const;
+  std::optional<uint32_t> PickEndpoint(upstream::Cluster& cluster);
+  std::optional<uint64_t> RequestHash(const upstream::Cluster& cluster) const;
+  void NoteTried(const upstream::Pool& pool);
+  void StartAttempt(upstream::Permit retry);
+  void SendRequestHead(Attempt& attempt);
+  void PumpRequestBody(Attempt& attempt);
+  const upstream::RetryPolicy* Policy() const;  // Null: none.
+  bool is_grpc() const;
+  bool IsAlone(const Attempt& attempt) const;
+  bool Retry(Attempt& attempt, const Outcome& outcome);
+  bool TakeRetryPermit(upstream::Cluster& cluster, const upstream::RetryPolicy& policy,
+                       upstream::Permit& permit);
+  void OnTryTimeout(Attempt& attempt);
+  void Hedge(Attempt& attempt, const upstream::RetryPolicy& policy);
+  void HoldHead(const http::ResponseHead& head, Attempt& attempt);
+  void AcceptHeld(bool end);
+  void GiveUp(Attempt& attempt);
+  void DropAttempts();
 
   // Upgrades (exchange_tunnel.cc).
   bool CheckUpgrade();
@@ -138,6 +163,9 @@ class Exchange final : public plugins::Stream,
   }
 
   // Response.
+  void Accept(http::ResponseHead& head, bool end, Attempt& attempt);
+  void OnResponseBody(net::Buffer&& body);
+  void OnResponseEnd(const http::HeaderMap* trailers);
   void RunResponseHead();
   void SendResponseHead();
   void PassResponseBody();
@@ -158,6 +186,8 @@ class Exchange final : public plugins::Stream,
   // Time.
   void ArmTimer();
   void OnTimer();
+  bool awaits_response() const { return request_passed_ && stage_ == Stage::kUpstream; }
+  int64_t TryDeadline(const Attempt& attempt) const;
   void Touch() { last_move_ns_ = worker_.io.loop.now_ns(); }
 
   Worker& worker_;
@@ -171,15 +201,24 @@ class Exchange final : public plugins::Stream,
   std::shared_ptr<const plugins::Chain> overlay_;  // The late chain, where a consumer has its own.
   match::MatchResult match_;
   mutable match::Captures* captures_ = nullptr;  // In the arena; read when first asked for.
-  std::optional<Attempt> attempt_;
+  AttemptList attempts_;
+  Attempt* winner_ = nullptr;  // Whose response the client gets; null before that is known.
+  // A gRPC response whose trailers may call for a retry.
+  http::ResponseHead* held_head_ = nullptr;
+  Attempt* held_by_ = nullptr;
+  upstream::Permit retry_permit_;  // Of the retry that is due at retry_at_ns_.
+  int64_t retry_at_ns_ = 0;        // 0: none.
+  uint32_t retries_ = 0;           // That the policy asked for.
+  uint32_t harmless_retries_ = 0;
+  bool wants_fresh_ = false;  // A reused connection was dead: others may be, too.
+  uint32_t cluster_slot_ = kNoCluster;
   event::Timer timer_;
   Summary summary_;
 
   // The request body that has passed the plugins. All of it while it may have to be sent again;
   // else what no attempt has taken.
   net::Buffer body_;
-  uint64_t body_sent_ = 0;  // Of body_, by the present attempt.
-  net::Buffer held_;        // A piece at which a plugin stopped, or the whole while collected.
+  net::Buffer held_;  // A piece at which a plugin stopped, or the whole while collected.
   const http::HeaderMap* request_trailers_ = nullptr;
 
   net::Buffer response_held_;  // Likewise for the response.
@@ -193,14 +232,13 @@ class Exchange final : public plugins::Stream,
     void* state = nullptr;
     int64_t at_ns = 0;
   } plugin_timer_;
-  const upstream::Pool* tried_[3] = {nullptr, nullptr, nullptr};
+  const upstream::Pool* tried_[kMaxAttempts];  // Whose endpoints are to blame for a failure.
+  uint8_t tried_count_ = 0;
   Stage stage_ = Stage::kHead;
   Hook request_stop_ = Hook::kNone;
   Hook response_stop_ = Hook::kNone;
-  bool request_ended_ = false;      // By the client.
-  bool request_passed_ = false;     // By the plugins, too.
-  bool request_head_sent_ = false;  // On the present attempt.
-  bool request_end_sent_ = false;
+  bool request_ended_ = false;   // By the client.
+  bool request_passed_ = false;  // By the plugins, too.
   bool response_ended_ = false;  // By the upstream.
   bool is_tunnel_ = false;       // An upgrade was granted.
   bool is_replayable_ = true;

@@ -1,8 +1,7 @@
-// Replies of our own, ends of all kinds, and time.
+// Replies of our own and ends of all kinds.
 
 #include "proxy/exchange/exchange.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "proxy/http/grpc/reply.h"
@@ -15,12 +14,6 @@ using http::HeaderId;
 using http::Method;
 using http::ResetReason;
 using observe::ResponseFlag;
-
-namespace {
-
-constexpr absl::string_view kGrpcDeadline = "grpc_deadline_exceeded";
-
-}  // namespace
 
 // --- Local replies and ends ----------------------------------------------------------------------
 
@@ -42,14 +35,17 @@ void Exchange::OnClientReset(ResetReason reason, const http::LocalError* error) 
   summary_.details = is_shed ? "overload" : "downstream_disconnected";
   summary_.flags.Add(is_shed ? ResponseFlag::kOverload : ResponseFlag::kClientDisconnected);
   if (is_shed) worker_.metrics.CountLocalReply(worker_.workers_group, summary_.details);
-  attempt_.reset();
+  DropAttempts();
   Record();
 }
 
 size_t Exchange::held_bytes() const {
-  const http::ClientStream* stream = attempt_ ? attempt_->stream() : nullptr;
-  return block_->capacity + body_.size() + held_.size() + response_held_.size() +
-         (stream == nullptr ? 0 : stream->held_bytes());
+  size_t bytes = block_->capacity + body_.size() + held_.size() + response_held_.size();
+  for (const Attempt* attempt = attempts_.first(); attempt != nullptr;
+       attempt = AttemptList::Next(*attempt)) {
+    if (attempt->stream() != nullptr) bytes += attempt->stream()->held_bytes();
+  }
+  return bytes;
 }
 
 void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view proxy_error) {
@@ -58,10 +54,9 @@ void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view pr
   plugin_timer_ = {};
   if (stage_ == Stage::kResponding) return AbortResponse(copy.details);
   request_stop_ = response_stop_ = Hook::kNone;
-  attempt_.reset();
+  DropAttempts();
   // Nobody will be sent it any more.
   body_.Clear();
-  body_sent_ = 0;
   held_.Clear();
   is_local_ = true;
   response_ended_ = true;
@@ -106,6 +101,15 @@ void Exchange::SetReplyBody(const plugins::LocalReply& reply) {
   }
 }
 
+void Exchange::DropAttempts() {
+  attempts_.Clear();
+  winner_ = nullptr;
+  held_head_ = nullptr;
+  held_by_ = nullptr;
+  retry_at_ns_ = 0;
+  retry_permit_.Give();
+}
+
 void Exchange::AbortResponse(absl::string_view details) {
   if (stage_ != Stage::kResponding) return ReplyWithReason("upstream_reset_before_response");
   summary_.details = details;
@@ -113,7 +117,7 @@ void Exchange::AbortResponse(absl::string_view details) {
   if (const observe::Reason* reason = observe::FindReason(details)) {
     summary_.flags.Add(reason->flags);
   }
-  attempt_.reset();
+  DropAttempts();
   client_.Reset(ResetReason::kLocalReset);
   Record();
 }
@@ -122,7 +126,7 @@ void Exchange::Finish() {
   if (stage_ == Stage::kDone) return;
   // An answer that came before the request was complete: the upstream's connection goes, unless its
   // codec has ended the stream already.
-  attempt_.reset();
+  DropAttempts();
   client_.Release();
   Record();
 }
@@ -148,68 +152,6 @@ void Exchange::Record() {
   chain_.RunLog(*this);
   if (listener_.access_log != nullptr) WriteLog();
   worker_.io.loop.DeleteLater(std::unique_ptr<Exchange>(this));
-}
-
-// --- Time ----------------------------------------------------------------------------------------
-
-// How long a gRPC caller waits, from the head of its request to the end of the response. The server
-// is told, too, and may be faster to notice; the route's own timeouts hold besides.
-void Exchange::NoteGrpcDeadline() {
-  if (!http::grpc::IsGrpc(request_.headers.Get(HeaderId::kContentType))) return;
-  const auto timeout = http::grpc::ParseTimeout(request_.headers.Get("grpc-timeout"));
-  if (timeout) grpc_deadline_ns_ = summary_.start_ns + *timeout;
-}
-
-void Exchange::ArmTimer() {
-  if (stage_ == Stage::kDone) return;
-  // While a plugin waits for its time, standing still is what it wants.
-  if (plugin_timer_.then != nullptr) return timer_.SetAt(plugin_timer_.at_ns);
-  if (route_ == nullptr) return;
-  int64_t deadline = grpc_deadline_ns_;
-  if (route_->total_timeout_ns > 0) {
-    deadline = std::min(deadline, summary_.start_ns + route_->total_timeout_ns);
-  }
-  const bool awaits_response = request_passed_ && stage_ == Stage::kUpstream;
-  if (awaits_response && route_->timeout_ns > 0) {
-    deadline = std::min(deadline, summary_.request_end_ns + route_->timeout_ns);
-  }
-  if (!awaits_response && route_->idle_timeout_ns > 0) {
-    deadline =
-        std::min(deadline, std::max(last_move_ns_, summary_.start_ns) + route_->idle_timeout_ns);
-  }
-  if (deadline != INT64_MAX) timer_.SetAt(deadline);
-}
-
-void Exchange::OnTimer() {
-  const int64_t now = worker_.io.loop.now_ns();
-  if (plugin_timer_.then != nullptr) {
-    if (now < plugin_timer_.at_ns) return ArmTimer();
-    const PluginTimer timer = std::exchange(plugin_timer_, {});
-    Touch();
-    timer.then(timer.state, *this);
-    return ArmTimer();
-  }
-  // Set for a global rule's plugin, and no more.
-  if (route_ == nullptr) return;
-  if (now >= grpc_deadline_ns_) return ReplyWithReason(kGrpcDeadline);
-  if (route_->total_timeout_ns > 0 && now >= summary_.start_ns + route_->total_timeout_ns) {
-    return stage_ == Stage::kResponding ? AbortResponse("total_timeout")
-                                        : ReplyWithReason("total_timeout");
-  }
-  const bool awaits_response = request_passed_ && stage_ == Stage::kUpstream;
-  if (awaits_response) {
-    if (route_->timeout_ns > 0 && now >= summary_.request_end_ns + route_->timeout_ns) {
-      worker_.metrics.Add(worker_.clusters[route_->cluster_slot]->settings().metrics,
-                          observe::UpstreamMetric::kTimeouts);
-      return ReplyWithReason("response_timeout");
-    }
-  } else if (route_->idle_timeout_ns > 0 &&
-             now >= std::max(last_move_ns_, summary_.start_ns) + route_->idle_timeout_ns) {
-    if (stage_ == Stage::kResponding) return AbortResponse("body_idle_timeout");
-    return ReplyWithReason(request_ended_ || is_client_paused_ ? "body_idle_timeout"
-                                                               : "request_body_idle_timeout");
-  }
-  ArmTimer();
 }
 
 }  // namespace sluice::exchange

@@ -12,13 +12,11 @@ using plugins::BodyMode;
 
 // --- Response ------------------------------------------------------------------------------------
 
-void Exchange::OnAttemptInformational(http::ResponseHead& head) {
-  if (stage_ == Stage::kUpstream) client_.SendInformational(head);
-}
-
-void Exchange::OnAttemptHead(http::ResponseHead& head, bool end) {
+void Exchange::Accept(http::ResponseHead& head, bool end, Attempt& attempt) {
+  winner_ = &attempt;
+  attempts_.RemoveAllBut(attempt);
   Touch();
-  summary_.response_head_ns = attempt_->first_byte_ns();
+  summary_.response_head_ns = attempt.first_byte_ns();
   response_ended_ = end;
   response_.status = head.status;
   response_.body = head.body;
@@ -70,7 +68,7 @@ void Exchange::SendResponseHead() {
   }
 }
 
-void Exchange::OnAttemptBody(net::Buffer&& body) {
+void Exchange::OnResponseBody(net::Buffer&& body) {
   Touch();
   response_held_.Append(std::move(body));
   if (response_stop_ != Hook::kNone) return BlockUpstreamIfNeeded();
@@ -82,7 +80,7 @@ void Exchange::PassResponseBody() {
   const BodyMode mode = ResponseMode();
   if (mode.kind == BodyMode::Kind::kWhole && stage_ == Stage::kHolding) {
     if (response_held_.size() > mode.max_bytes) {
-      attempt_.reset();
+      DropAttempts();
       response_.headers.Clear();
       ReplyWithReason("response_body_too_large");
     }
@@ -111,19 +109,19 @@ void Exchange::SendResponseBody(net::Buffer&& body) {
 void Exchange::BlockUpstreamIfNeeded() {
   const bool should_pause = response_stop_ != Hook::kNone || client_.is_send_blocked();
   if (!should_pause || is_upstream_paused_) return;
-  if (!attempt_ || attempt_->stream() == nullptr) return;
+  if (winner_ == nullptr || winner_->stream() == nullptr) return;
   is_upstream_paused_ = true;
-  attempt_->stream()->PauseBody();
+  winner_->stream()->PauseBody();
 }
 
 void Exchange::OnSendRoom() {
   Touch();
   if (!is_upstream_paused_ || response_stop_ != Hook::kNone) return;
   is_upstream_paused_ = false;
-  if (attempt_ && attempt_->stream() != nullptr) attempt_->stream()->ResumeBody();
+  if (winner_ != nullptr && winner_->stream() != nullptr) winner_->stream()->ResumeBody();
 }
 
-void Exchange::OnAttemptEnd(const http::HeaderMap* trailers) {
+void Exchange::OnResponseEnd(const http::HeaderMap* trailers) {
   Touch();
   response_ended_ = true;
   if (trailers != nullptr && trailers->count() > 0) {

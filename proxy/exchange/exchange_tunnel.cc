@@ -40,7 +40,8 @@ bool Exchange::CheckUpgrade() {
 void Exchange::BeginTunnel() {
   is_tunnel_ = true;
   is_replayable_ = false;
-  request_ended_ = request_passed_ = request_end_sent_ = false;
+  request_ended_ = request_passed_ = false;
+  winner_->sent.has_end = false;
   request_stop_ = Hook::kNone;
   request_trailers_ = nullptr;
   max_body_bytes_ = UINT64_MAX;

@@ -27,7 +27,7 @@ using Side = AccessRecord::Side;
 // Set aside for each value: null, or the two quotes.
 constexpr size_t kShortestValue = 4;
 // "[", 39, "]:", 5, or a number of 64 bits: what has no escapes and is written whole or not.
-constexpr size_t kMaxShort = 64;
+constexpr size_t kMaxShort = 80;
 
 // Configuration is UTF-8 and, here, without control characters but for tabs: at most twice as long.
 std::string JsonEscaped(absl::string_view text) {

@@ -72,7 +72,7 @@ static_assert(kFamiliesOf<ListenerMetric>.size() ==
 static_assert(kFamiliesOf<RouteMetric>.size() ==
               static_cast<size_t>(RouteMetric::kRequestDuration) + 1);
 static_assert(kFamiliesOf<UpstreamMetric>.size() ==
-              static_cast<size_t>(UpstreamMetric::kReceivedBytes) + 1);
+              static_cast<size_t>(UpstreamMetric::kOverflows) + 1);
 static_assert(kFamiliesOf<EndpointMetric>.size() ==
               static_cast<size_t>(EndpointMetric::kFailures) + 1);
 
@@ -94,6 +94,9 @@ absl::string_view TlsHandshakeName(size_t index) {
 }
 absl::string_view ResetStageName(size_t index) {
   return NameAt({"before_response", "after_response"}, index);
+}
+absl::string_view BreakerLimitName(size_t index) {
+  return NameAt({"connections", "pending", "requests", "retries"}, index);
 }
 absl::string_view DnsResultName(size_t index) { return NameAt({"ok", "failed"}, index); }
 absl::string_view VersionName(size_t) { return kVersion; }

@@ -37,6 +37,8 @@ enum class ConnectFailure : uint8_t { kRefused, kTimeout, kOther };
 enum class ConnectionRejection : uint8_t { kLimit, kOverload };
 enum class TlsHandshake : uint8_t { kFull, kResumed, kFailed };
 enum class ResetStage : uint8_t { kBeforeResponse, kAfterResponse };
+// The counts that Upstream.breakers limits.
+enum class BreakerLimit : uint8_t { kConnections, kPending, kRequests, kRetries };
 enum class DnsResult : uint8_t { kOk, kFailed };
 
 // Counted by workers, whatever they work on.
@@ -75,6 +77,8 @@ enum class UpstreamMetric : uint8_t {
   kRetries,
   kSentBytes,
   kReceivedBytes,
+  kPendingActive,
+  kOverflows,  // By BreakerLimit.
 };
 
 enum class EndpointMetric : uint8_t { kRequests, kRequestsActive, kFailures };
@@ -136,6 +140,7 @@ absl::string_view ConnectFailureName(size_t index);
 absl::string_view ConnectionRejectionName(size_t index);
 absl::string_view TlsHandshakeName(size_t index);
 absl::string_view ResetStageName(size_t index);
+absl::string_view BreakerLimitName(size_t index);
 absl::string_view DnsResultName(size_t index);
 absl::string_view VersionName(size_t index);
 absl::string_view DetailsName(size_t index);
@@ -206,6 +211,12 @@ inline constexpr MetricFamily kUpstreamFamilies[] = {
      "Bytes written to endpoints, heads and framing included."},
     {"sluice_upstream_received_bytes_total", kCounter,
      "Bytes read from endpoints, heads and framing included."},
+    {"sluice_upstream_pending_active", kGauge, "Attempts that wait for a connection now."},
+    {"sluice_upstream_overflows_total", kCounter,
+     "How often a limit of the upstream's breakers was met: \"connections\" made an attempt wait, "
+     "\"pending\" and \"requests\" were answered 503 \"upstream_overflow\", \"retries\" (their "
+     "limit or budget) passed a failure on.",
+     "limit", 4, BreakerLimitName},
 };
 
 inline constexpr MetricFamily kEndpointFamilies[] = {

@@ -27,6 +27,8 @@ constexpr std::array<FlagInfo, kResponseFlags> kFlags = {{
     {F::kRateLimited, "RL", "A rate limit refused the request."},
     {F::kOverload, "OM", "The proxy shed the request to protect itself."},
     {F::kLocalReset, "LR", "The proxy ended the exchange: it is shutting down."},
+    {F::kUpstreamOverflow, "UO", "A limit of the upstream's `breakers` refused the request."},
+    {F::kRetriesExhausted, "URX", "All attempts that `retry` allows have failed."},
 }};
 
 // Status 0: there is no response, or it had begun already.
@@ -42,6 +44,9 @@ constexpr auto kTable = std::to_array<Reason>({
      "The upstream has endpoints, but none of them may be used."},
     {"upstream_dns_failure", 503, F::kDnsFailure, "dns_error",
      "None of the upstream's names could be resolved yet."},
+
+    {"upstream_overflow", 503, F::kUpstreamOverflow, "connection_limit_reached",
+     "As much is under way to the upstream as its `breakers` allow. Nothing was sent."},
 
     // The upstream.
     {"upstream_connect_refused", 503, F::kUpstreamConnectFailed, "connection_refused",
@@ -62,6 +67,8 @@ constexpr auto kTable = std::to_array<Reason>({
      "A plugin needs the whole response body, and it is longer than the plugin takes."},
     {"response_timeout", 504, F::kUpstreamTimeout, "http_response_timeout",
      "The response did not begin within the route's timeout."},
+    {"per_try_timeout", 504, F::kUpstreamTimeout, "http_response_timeout",
+     "The last attempt's response did not begin within the per_try_timeout of `retry`."},
     {"total_timeout", 504, F::kTotalTimeout, "http_response_timeout",
      "The exchange did not end within the route's total_timeout. The response is cut if it had "
      "begun."},

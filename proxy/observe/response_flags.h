@@ -34,8 +34,10 @@ enum class ResponseFlag : uint8_t {
   kRateLimited,
   kOverload,
   kLocalReset,
+  kUpstreamOverflow,
+  kRetriesExhausted,
 };
-inline constexpr size_t kResponseFlags = 15;
+inline constexpr size_t kResponseFlags = 17;
 
 // A set of them.
 class ResponseFlags {
@@ -78,7 +80,7 @@ struct Reason {
 
 // In the order of the reference.
 std::span<const Reason> AllReasons();
-inline constexpr size_t kReasons = 52;
+inline constexpr size_t kReasons = 54;
 
 // Null for details that are not the proxy's own: those of plugins. About 20 ns.
 const Reason* FindReason(absl::string_view details);

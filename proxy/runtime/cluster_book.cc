@@ -42,10 +42,12 @@ void ClusterBook::Upsert(const v1::Resource& resource) {
     book.lease = std::make_shared<ClusterLease>(*this, TakeSlot());
     book.metrics = std::make_shared<UpstreamHandle>(
         metrics_.Acquire<observe::UpstreamMetric>({resource.name()}));
+    book.breaker = std::make_shared<upstream::Breaker>();
   }
   upstream::Settings settings = ToUpstreamSettings(resource);
   settings.metrics = book.metrics->group();
   settings.metrics_owner = book.metrics;
+  settings.breaker = book.breaker;
   book.settings = std::make_shared<const upstream::Settings>(std::move(settings));
   book.configured.clear();
   for (const v1::Endpoint& endpoint : resource.upstream().endpoints()) {

@@ -81,6 +81,7 @@ class ClusterBook {
   struct Book {
     std::shared_ptr<const upstream::Settings> settings;
     std::shared_ptr<ClusterLease> lease;
+    std::shared_ptr<upstream::Breaker> breaker;
     std::shared_ptr<UpstreamHandle> metrics;
     std::map<std::string, Source> configured;                                 // By text.
     std::map<std::string, std::shared_ptr<EndpointHandle>> endpoint_metrics;  // By text.

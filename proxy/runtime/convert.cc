@@ -1,44 +1,10 @@
 #include "proxy/runtime/convert.h"
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/strip.h"
 #include "proxy/net/address.h"
+#include "proxy/runtime/durations.h"
 
 namespace sluice::runtime {
 namespace {
-
-int64_t ToNanos(const google::protobuf::Duration& duration) {
-  return duration.seconds() * 1'000'000'000 + duration.nanos();
-}
-
-upstream::HashOn ParseHashOn(absl::string_view text) {
-  using Kind = upstream::HashOn::Kind;
-  if (text == "path") return {Kind::kPath, ""};
-  if (text == "client_ip") return {Kind::kClientIp, ""};
-  if (absl::ConsumePrefix(&text, "header:")) return {Kind::kHeader, absl::AsciiStrToLower(text)};
-  if (absl::ConsumePrefix(&text, "cookie:")) return {Kind::kCookie, std::string(text)};
-  if (absl::ConsumePrefix(&text, "query:")) return {Kind::kQuery, std::string(text)};
-  return {};
-}
-
-upstream::Policy ToPolicy(v1::Upstream::Policy policy) {
-  switch (policy) {
-    case v1::Upstream::POLICY_LEAST_REQUEST:
-      return upstream::Policy::kLeastRequest;
-    case v1::Upstream::POLICY_IP_HASH:
-      return upstream::Policy::kIpHash;
-    case v1::Upstream::POLICY_HASH:
-      return upstream::Policy::kHash;
-    case v1::Upstream::POLICY_MAGLEV:
-      return upstream::Policy::kMaglev;
-    case v1::Upstream::POLICY_RANDOM:
-      return upstream::Policy::kRandom;
-    case v1::Upstream::POLICY_EWMA:
-      return upstream::Policy::kEwma;
-    default:
-      return upstream::Policy::kRoundRobin;
-  }
-}
 
 void FillHttp2(const v1::Listener::Http2& config, http::Http2Settings& http2) {
   http2.is_disabled = config.disabled();
@@ -86,6 +52,7 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   if (route.has_timeout()) compiled.timeout_ns = ToNanos(route.timeout());
   if (route.has_idle_timeout()) compiled.idle_timeout_ns = ToNanos(route.idle_timeout());
   if (route.has_total_timeout()) compiled.total_timeout_ns = ToNanos(route.total_timeout());
+  if (route.has_retry()) compiled.retry = ToRetryPolicy(route.retry());
   return compiled;
 }
 
@@ -139,29 +106,6 @@ std::shared_ptr<const exchange::AccessLog> ToAccessLog(const v1::Resource& resou
   }
   return std::make_shared<const exchange::AccessLog>(
       exchange::AccessLog{*std::move(format), log.Open(config.path())});
-}
-
-upstream::Settings ToUpstreamSettings(const v1::Resource& resource) {
-  const v1::Upstream& upstream = resource.upstream();
-  upstream::Settings settings;
-  settings.name = resource.name();
-  settings.policy = ToPolicy(upstream.policy());
-  settings.hash_on = ParseHashOn(upstream.hash_on());
-  if (upstream.protocol() == v1::Upstream::PROTOCOL_HTTP2) {
-    settings.protocol = upstream::Protocol::kHttp2;
-  }
-  if (upstream.host() == "endpoint") {
-    settings.host_mode = upstream::HostMode::kEndpoint;
-  } else if (!upstream.host().empty() && upstream.host() != "preserve") {
-    settings.host_mode = upstream::HostMode::kLiteral;
-    settings.host = upstream.host();
-  }
-  if (upstream.has_connect_timeout()) {
-    settings.connect_timeout_ns = ToNanos(upstream.connect_timeout());
-  }
-  if (upstream.has_idle_timeout()) settings.idle_timeout_ns = ToNanos(upstream.idle_timeout());
-  if (upstream.has_max_idle_connections()) settings.max_idle = upstream.max_idle_connections();
-  return settings;
 }
 
 }  // namespace sluice::runtime

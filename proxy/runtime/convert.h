@@ -26,6 +26,9 @@ std::shared_ptr<const exchange::AccessLog> ToAccessLog(const v1::Resource& liste
                                                        observe::LogThread& log,
                                                        std::vector<resource::Problem>& problems);
 
+std::shared_ptr<const upstream::RetryPolicy> ToRetryPolicy(const v1::Retry& retry);
+
+// Without what the builder keeps: metrics and breaker.
 upstream::Settings ToUpstreamSettings(const v1::Resource& upstream);
 
 }  // namespace sluice::runtime

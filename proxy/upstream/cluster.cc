@@ -8,7 +8,8 @@ namespace {
 // Whether connections made under one are as good under the other.
 bool SameConnections(const Settings& a, const Settings& b) {
   return a.protocol == b.protocol && a.connect_timeout_ns == b.connect_timeout_ns &&
-         a.idle_timeout_ns == b.idle_timeout_ns && a.max_idle == b.max_idle;
+         a.idle_timeout_ns == b.idle_timeout_ns && a.max_idle == b.max_idle &&
+         a.max_streams == b.max_streams;
 }
 
 }  // namespace
@@ -39,6 +40,7 @@ void Cluster::Update(std::shared_ptr<const Settings> settings,
   for (const Endpoint& endpoint : endpoints_->endpoints) kept.insert(endpoint.address);
   for (auto it = pools_.begin(); it != pools_.end();) {
     if (keeps_pools && kept.contains(it->first)) {
+      it->second->Adopt(settings_);
       ++it;
       continue;
     }

@@ -10,14 +10,14 @@ using http::h1::ClientConnection;
 
 H1Pool::H1Pool(PoolContext& context, const net::Address& address,
                std::shared_ptr<const Settings> settings)
-    : Pool(context.io, address),
-      context_(context),
-      settings_(std::move(settings)),
+    : Pool(context, address, std::move(settings)),
       traffic_(TrafficOf(context.metrics, *settings_)),
       idle_timer_(context.io.loop.timers(), &event::Timer::Call<H1Pool, &H1Pool::OnIdleTimer>,
                   this) {}
 
-H1Pool::~H1Pool() = default;
+H1Pool::~H1Pool() {
+  for (size_t left = connections_.size(); left > 0; --left) CountClosed();
+}
 
 http::ClientStream* H1Pool::Acquire(http::ClientStreamEvents& events, Waiter& waiter, bool fresh) {
   if (!idle_.empty() && !fresh) {
@@ -25,9 +25,12 @@ http::ClientStream* H1Pool::Acquire(http::ClientStreamEvents& events, Waiter& wa
     idle_.pop_back();
     return &connection->Begin(events);
   }
-  Enqueue(waiter, events);
-  Open();
+  if (Enqueue(waiter, events)) OpenForWaiters();
   return nullptr;
+}
+
+void H1Pool::OpenForWaiters() {
+  while (waiter_count() > opening_ + failed_starts_ && MayOpen(connections_.empty())) Open();
 }
 
 void H1Pool::Open() {
@@ -40,9 +43,11 @@ void H1Pool::Open() {
     if (connection->Start().ok()) {
       ClientConnection* key = connection.get();
       connections_.emplace(key, std::move(connection));
+      ++opening_;
       return;
     }
   }
+  CountClosed();
   // The waiter is told from the loop, as of any other failure.
   failure_ =
       absl::IsUnavailable(fd.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
@@ -54,6 +59,7 @@ void H1Pool::Run() {
   for (size_t left = std::exchange(failed_starts_, 0); left > 0; --left) {
     if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(failure_);
   }
+  OpenForWaiters();
 }
 
 void H1Pool::GiveOrKeep(ClientConnection& connection) {
@@ -69,6 +75,7 @@ void H1Pool::GiveOrKeep(ClientConnection& connection) {
 }
 
 void H1Pool::OnConnected(ClientConnection& connection) {
+  --opening_;
   context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnections);
   context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
   GiveOrKeep(connection);
@@ -77,6 +84,7 @@ void H1Pool::OnConnected(ClientConnection& connection) {
 void H1Pool::OnIdle(ClientConnection& connection) { GiveOrKeep(connection); }
 
 void H1Pool::OnClosed(ClientConnection& connection, ResetReason reason) {
+  CountClosed();
   const auto it = connections_.find(&connection);
   io_.loop.DeleteLater(std::move(it->second));
   connections_.erase(it);
@@ -87,9 +95,12 @@ void H1Pool::OnClosed(ClientConnection& connection, ResetReason reason) {
       reason == ResetReason::kConnectFailed || reason == ResetReason::kConnectTimeout;
   if (!failed_to_open) {
     context_.metrics.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
-    return;
+    return OpenForWaiters();
   }
+  --opening_;
   if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
+  // Others may have waited for this one's end.
+  OpenForWaiters();
 }
 
 void H1Pool::OnIdleTimer() {

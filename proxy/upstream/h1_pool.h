@@ -30,18 +30,19 @@ class H1Pool final : public Pool, private http::h1::ClientConnection::Host, priv
   // Tells those for whom no connection could be started.
   void Run() override;
 
+  // As many as those who wait lack, and may have.
+  void OpenForWaiters();
   void Open();
   void GiveOrKeep(http::h1::ClientConnection& connection);
   void OnIdleTimer();
 
-  PoolContext& context_;
-  const std::shared_ptr<const Settings> settings_;
   const net::Traffic traffic_;
   absl::flat_hash_map<http::h1::ClientConnection*, std::unique_ptr<http::h1::ClientConnection>>
       connections_;
   std::vector<http::h1::ClientConnection*> idle_;  // The most recently used last.
   event::Timer idle_timer_;
-  size_t failed_starts_ = 0;
+  size_t opening_ = 0;
+  size_t failed_starts_ = 0;                              // Whose waiters are to be told.
   http::ResetReason failure_ = http::ResetReason::kNone;  // Of the last of them.
   bool is_retired_ = false;
 };

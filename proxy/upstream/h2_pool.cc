@@ -12,7 +12,8 @@ class H2Pool::Member final : private ClientConnection::Owner {
  public:
   Member(H2Pool& pool, net::IoContext& io, net::Fd fd)
       : pool_(pool),
-        connection_(io, std::move(fd), /*connecting=*/true, *this, ClientConnection::Options()),
+        connection_(io, std::move(fd), /*connecting=*/true, *this,
+                    {.max_streams = pool.settings_->max_streams}),
         timer_(io.loop.timers(), &event::Timer::Call<Member, &Member::OnTimer>, this) {
     connection_.CountOn(pool.traffic_);
   }
@@ -33,15 +34,16 @@ class H2Pool::Member final : private ClientConnection::Owner {
   void OnConnected() override {
     is_open_ = true;
     --pool_.opening_;
-    pool_.metrics_.Add(pool_.settings_->metrics, observe::UpstreamMetric::kConnections);
-    pool_.metrics_.Add(pool_.settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
+    pool_.context_.metrics.Add(pool_.settings_->metrics, observe::UpstreamMetric::kConnections);
+    pool_.context_.metrics.Add(pool_.settings_->metrics,
+                               observe::UpstreamMetric::kConnectionsActive);
     OnIdle();
     pool_.Serve();
   }
   void OnClosed(ResetReason reason) override { pool_.OnMemberClosed(*this, reason); }
   void OnGoingAway() override {}
   void OnIdle() override {
-    if (pool_.is_retired_) return connection_.Drain();
+    if (pool_.is_retired_ && !pool_.has_waiters()) return connection_.Drain();
     timer_.SetAt(pool_.io_.loop.now_ns() + pool_.settings_->idle_timeout_ns);
   }
   void OnCapacity() override { pool_.Serve(); }
@@ -58,12 +60,12 @@ class H2Pool::Member final : private ClientConnection::Owner {
 
 H2Pool::H2Pool(PoolContext& context, const net::Address& address,
                std::shared_ptr<const Settings> settings)
-    : Pool(context.io, address),
-      metrics_(context.metrics),
-      settings_(std::move(settings)),
-      traffic_(TrafficOf(metrics_, *settings_)) {}
+    : Pool(context, address, std::move(settings)),
+      traffic_(TrafficOf(context.metrics, *settings_)) {}
 
-H2Pool::~H2Pool() = default;
+H2Pool::~H2Pool() {
+  for (size_t left = members_.size(); left > 0; --left) CountClosed();
+}
 
 H2Pool::Member* H2Pool::FindRoom() {
   const auto it = std::find_if(members_.begin(), members_.end(),
@@ -78,9 +80,8 @@ http::ClientStream* H2Pool::Acquire(http::ClientStreamEvents& events, Waiter& wa
       return stream;
     }
   }
-  Enqueue(waiter, events);
   // One that is being opened will have room for many.
-  if (opening_ == 0) Open();
+  if (Enqueue(waiter, events) && opening_ == 0 && MayOpen(members_.empty())) Open();
   return nullptr;
 }
 
@@ -94,6 +95,7 @@ void H2Pool::Open() {
       return;
     }
   }
+  CountClosed();
   failure_ =
       absl::IsUnavailable(fd.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
   failed_start_ = true;
@@ -109,7 +111,7 @@ void H2Pool::Serve() {
   while (has_waiters()) {
     Member* member = FindRoom();
     if (member == nullptr) {
-      if (opening_ == 0 && !is_retired_) Open();
+      if (opening_ == 0 && !failed_start_ && MayOpen(members_.empty())) Open();
       return;
     }
     Waiter* waiter = Dequeue();
@@ -121,6 +123,7 @@ void H2Pool::Serve() {
 }
 
 void H2Pool::OnMemberClosed(Member& member, ResetReason reason) {
+  CountClosed();
   const bool was_opening = !member.is_open();
   if (was_opening) --opening_;
   const auto it = std::find_if(members_.begin(), members_.end(),
@@ -128,7 +131,7 @@ void H2Pool::OnMemberClosed(Member& member, ResetReason reason) {
   io_.loop.DeleteLater(std::move(*it));
   members_.erase(it);
   if (!was_opening) {
-    metrics_.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
+    context_.metrics.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
     return Serve();
   }
   // All of them waited for this one.

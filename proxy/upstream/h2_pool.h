@@ -35,12 +35,10 @@ class H2Pool final : public Pool, private event::Task {
   Member* FindRoom();
   void OnMemberClosed(Member& member, http::ResetReason reason);
 
-  observe::WorkerMetrics& metrics_;
-  const std::shared_ptr<const Settings> settings_;
   const net::Traffic traffic_;
   std::vector<std::unique_ptr<Member>> members_;
   size_t opening_ = 0;
-  bool failed_start_ = false;
+  bool failed_start_ = false;                             // Those who wait are to be told.
   http::ResetReason failure_ = http::ResetReason::kNone;  // Why.
   bool is_retired_ = false;
 };

@@ -8,18 +8,52 @@
 
 namespace sluice::upstream {
 
+using observe::BreakerLimit;
+using observe::UpstreamMetric;
+
 void Pool::Waiter::Leave() {
   if (pool_ != nullptr) pool_->Forget(*this);
 }
 
+Pool::Pool(PoolContext& context, const net::Address& address,
+           std::shared_ptr<const Settings> settings)
+    : context_(context), io_(context.io), address_(address), settings_(std::move(settings)) {}
+
 Pool::~Pool() {
-  for (Waiter* waiter : waiters_) waiter->pool_ = nullptr;
+  for (Waiter* waiter : waiters_) {
+    waiter->pool_ = nullptr;
+    NoteLeft();
+  }
 }
 
-void Pool::Enqueue(Waiter& waiter, http::ClientStreamEvents& events) {
+bool Pool::Enqueue(Waiter& waiter, http::ClientStreamEvents& events) {
+  if (!settings_->breaker->pending.TryTake(settings_->breaker_limits.pending)) {
+    context_.metrics.Add(settings_->metrics, UpstreamMetric::kOverflows, BreakerLimit::kPending);
+    return false;
+  }
+  context_.metrics.Add(settings_->metrics, UpstreamMetric::kPendingActive);
   waiter.pool_ = this;
   waiter.events_ = &events;
   waiters_.push_back(&waiter);
+  return true;
+}
+
+// One waits no more.
+void Pool::NoteLeft() {
+  settings_->breaker->pending.Give();
+  context_.metrics.Subtract(settings_->metrics, UpstreamMetric::kPendingActive);
+}
+
+bool Pool::MayOpen(bool is_first) {
+  Gauge& connections = settings_->breaker->connections;
+  if (connections.TryTake(settings_->breaker_limits.connections)) return true;
+  if (!is_first) {
+    context_.metrics.Add(settings_->metrics, UpstreamMetric::kOverflows,
+                         BreakerLimit::kConnections);
+    return false;
+  }
+  connections.Take();
+  return true;
 }
 
 Pool::Waiter* Pool::Dequeue() {
@@ -27,11 +61,13 @@ Pool::Waiter* Pool::Dequeue() {
   Waiter* waiter = waiters_.front();
   waiters_.erase(waiters_.begin());
   waiter->pool_ = nullptr;
+  NoteLeft();
   return waiter;
 }
 
 void Pool::Forget(Waiter& waiter) {
   waiter.pool_ = nullptr;
+  NoteLeft();
   waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &waiter));
 }
 

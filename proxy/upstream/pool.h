@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "proxy/http/h1/client_connection.h"
@@ -19,6 +20,13 @@
 #include "proxy/upstream/settings.h"
 
 namespace sluice::upstream {
+
+// What pools of one worker share.
+struct PoolContext {
+  net::IoContext& io;
+  observe::WorkerMetrics& metrics;
+  http::h1::RawHead& scratch_head;
+};
 
 class Pool {
  public:
@@ -29,6 +37,8 @@ class Pool {
     // A stream that has just begun, with the events that were given to Acquire().
     virtual void OnStream(http::ClientStream& stream) = 0;
     virtual void OnConnectFailed(http::ResetReason reason) = 0;
+
+    bool is_waiting() const { return pool_ != nullptr; }
 
    protected:
     ~Waiter() { Leave(); }
@@ -42,13 +52,17 @@ class Pool {
 
   virtual ~Pool();
 
-  // A stream at once where a connection is free; else null, and `waiter` is told, later.
+  // A stream at once where a connection is free; else null, and `waiter` is told, later; or, if it
+  // is not waiting afterwards, never: as many wait already as the upstream's breaker allows.
   // `fresh`: only a connection that has carried nothing will do.
   virtual http::ClientStream* Acquire(http::ClientStreamEvents& events, Waiter& waiter,
                                       bool fresh) = 0;
 
-  // Nothing new is opened, unused connections are closed, those in use when they end.
-  // is_empty() then becomes true at some time, in a turn of the loop.
+  // Other limits, of an upstream whose connections stay as good as they were.
+  void Adopt(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
+
+  // Nothing new is opened but for those who wait, unused connections are closed, those in use when
+  // they end. is_empty() then becomes true at some time, in a turn of the loop.
   virtual void Retire() = 0;
   virtual bool is_empty() const = 0;
   // Open and being opened.
@@ -57,28 +71,31 @@ class Pool {
   const net::Address& address() const { return address_; }
 
  protected:
-  Pool(net::IoContext& io, const net::Address& address) : io_(io), address_(address) {}
+  Pool(PoolContext& context, const net::Address& address, std::shared_ptr<const Settings> settings);
 
-  void Enqueue(Waiter& waiter, http::ClientStreamEvents& events);
+  // False, and nothing done, if too many wait.
+  bool Enqueue(Waiter& waiter, http::ClientStreamEvents& events);
   // First of the queue, taken off; null if it is empty.
   Waiter* Dequeue();
   http::ClientStreamEvents& EventsOf(Waiter& waiter) { return *waiter.events_; }
+  size_t waiter_count() const { return waiters_.size(); }
   bool has_waiters() const { return !waiters_.empty(); }
 
+  // Counts one connection more, if the breaker lets it; the first of this pool always, or those who
+  // wait here might wait for a connection of another worker for ever.
+  bool MayOpen(bool is_first);
+  void CountClosed() { settings_->breaker->connections.Give(); }
+
+  PoolContext& context_;
   net::IoContext& io_;
   const net::Address address_;
+  std::shared_ptr<const Settings> settings_;
 
  private:
   void Forget(Waiter& waiter);
+  void NoteLeft();
 
   std::vector<Waiter*> waiters_;  // First come, first served.
-};
-
-// What pools of one worker share.
-struct PoolContext {
-  net::IoContext& io;
-  observe::WorkerMetrics& metrics;
-  http::h1::RawHead& scratch_head;
 };
 
 // Counts on the upstream's metrics; valid as long as `settings`.

@@ -9,6 +9,8 @@
 #include "proxy/net/address.h"
 #include "proxy/observe/worker_metrics.h"
 #include "proxy/upstream/balancer/endpoint_table.h"
+#include "proxy/upstream/breaker.h"
+#include "proxy/upstream/retry_policy.h"
 
 namespace sluice::upstream {
 
@@ -33,6 +35,11 @@ struct Settings {
   int64_t connect_timeout_ns = 5'000'000'000;
   int64_t idle_timeout_ns = 55'000'000'000;
   uint32_t max_idle = 128;
+  uint32_t max_streams = 100;  // On one HTTP/2 connection.
+  BreakerLimits breaker_limits;
+  // Never null; of an upstream, one for all generations.
+  std::shared_ptr<Breaker> breaker = std::make_shared<Breaker>();
+  std::shared_ptr<const RetryPolicy> retry;  // Null: only what can do no harm.
   observe::MetricGroup<observe::UpstreamMetric> metrics;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
 };

@@ -102,9 +102,9 @@ class Response:
 class Server:
     """Runs `serve(Client)` in a thread for every connection that it accepts."""
 
-    def __init__(self, serve=None):
+    def __init__(self, serve=None, port=0):
         self._serve = serve or respond_ok
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port = self._listener.getsockname()[1]
         self.connections = 0
         self.requests = []  # Heads, as received.
@@ -154,6 +154,10 @@ class Server:
         return head, body
 
     def close(self):
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # Or who accepts would keep it open.
+        except OSError:
+            pass
         self._listener.close()
         with self._lock:
             for accepted in self._open:

@@ -1,0 +1,370 @@
+// The attempts that carry the request to an upstream.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/types/span.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/http/fields.h"
+#include "proxy/http/grpc/reply.h"
+#include "proxy/upstream/balancer/stable_hash.h"
+
+namespace sluice::exchange {
+
+using http::HeaderId;
+using http::ResetReason;
+using observe::BreakerLimit;
+using observe::UpstreamMetric;
+
+namespace {
+
+absl::string_view BytesOf(const net::IpAddress& ip) {
+  const auto& bytes = ip.bytes();
+  return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace
+
+upstream::Cluster* Exchange::FindCluster() const {
+  return cluster_slot_ < worker_.clusters.size() ? worker_.clusters[cluster_slot_].get() : nullptr;
+}
+
+std::optional<uint64_t> Exchange::RequestHash(const upstream::Cluster& cluster) const {
+  const upstream::Settings& settings = cluster.settings();
+  if (settings.policy == upstream::Policy::kIpHash) {
+    return upstream::StableHash(BytesOf(client_ip_));
+  }
+  absl::string_view value;
+  switch (settings.hash_on.kind) {
+    case upstream::HashOn::Kind::kNone:
+      return std::nullopt;
+    case upstream::HashOn::Kind::kHeader:
+      value = request_.headers.Get(settings.hash_on.name);
+      break;
+    case upstream::HashOn::Kind::kCookie:
+      value = http::FindCookie(request_.headers, settings.hash_on.name);
+      break;
+    case upstream::HashOn::Kind::kQuery:
+      value = http::FindQueryParameter(request_.query.value_or(""), settings.hash_on.name);
+      break;
+    case upstream::HashOn::Kind::kPath:
+      value = original_path_;
+      break;
+    case upstream::HashOn::Kind::kClientIp:
+      value = BytesOf(client_ip_);
+      break;
+  }
+  if (value.empty()) return std::nullopt;
+  return upstream::StableHash(value);
+}
+
+std::optional<uint32_t> Exchange::PickEndpoint(upstream::Cluster& cluster) {
+  struct Tried {
+    upstream::Cluster& cluster;
+    absl::Span<const upstream::Pool* const> pools;
+  } tried{cluster, absl::MakeConstSpan(tried_, tried_count_)};
+  upstream::PickRequest request;
+  request.now_ns = worker_.io.loop.now_ns();
+  request.hash = RequestHash(cluster);
+  if (tried_count_ == 0) return cluster.balancer().Pick(request);
+  request.context = &tried;
+  request.is_excluded = [](const void* context, uint32_t endpoint) {
+    const auto& tried = *static_cast<const Tried*>(context);
+    const upstream::Pool* pool = &tried.cluster.PoolOf(endpoint);
+    return std::find(tried.pools.begin(), tried.pools.end(), pool) != tried.pools.end();
+  };
+  return cluster.balancer().Pick(request);
+}
+
+void Exchange::NoteTried(const upstream::Pool& pool) {
+  if (tried_count_ < std::size(tried_)) tried_[tried_count_++] = &pool;
+}
+
+// `retry` is empty for a first attempt, and for one that the budget does not count.
+void Exchange::StartAttempt(upstream::Permit retry) {
+  retry_at_ns_ = 0;
+  upstream::Cluster* cluster = FindCluster();
+  if (cluster == nullptr) return ReplyWithReason("no_endpoints");
+  const upstream::Settings& settings = cluster->settings();
+  std::optional<uint32_t> endpoint = PickEndpoint(*cluster);
+  if (!endpoint && tried_count_ > 0) {
+    // Each has failed once: any may be tried again.
+    tried_count_ = 0;
+    endpoint = PickEndpoint(*cluster);
+  }
+  if (!endpoint) {
+    return ReplyWithReason(cluster->endpoints().is_unresolved ? "upstream_dns_failure"
+                                                              : "no_endpoints");
+  }
+  if (!settings.breaker->requests.TryTake(settings.breaker_limits.requests)) {
+    worker_.metrics.Add(settings.metrics, UpstreamMetric::kOverflows, BreakerLimit::kRequests);
+    return ReplyWithReason("upstream_overflow");
+  }
+  upstream::Permit request(settings.breaker->requests);
+  if (summary_.attempts++ > 0) worker_.metrics.Add(settings.metrics, UpstreamMetric::kRetries);
+  Attempt& attempt =
+      attempts_.Add(arena_, static_cast<Attempt::Owner&>(*this), worker_, *cluster, *endpoint,
+                    Attempt::Permits{std::move(request), std::move(retry)});
+  summary_.endpoint = arena_.Copy(attempt.endpoint().name);
+  const Attempt::Started started = attempt.Start(wants_fresh_);
+  if (started == Attempt::Started::kOverflow) {
+    attempts_.Remove(attempt);
+    return ReplyWithReason("upstream_overflow");
+  }
+  ArmTimer();
+  if (started == Attempt::Started::kReady) SendRequestHead(attempt);
+}
+
+void Exchange::OnAttemptReady(Attempt& attempt) { SendRequestHead(attempt); }
+
+void Exchange::SendRequestHead(Attempt& attempt) {
+  const upstream::Settings& settings = attempt.cluster().settings();
+  const absl::string_view client_authority = request_.authority;
+  if (!upstream_host_.empty()) {
+    request_.authority = upstream_host_;
+  } else if (settings.host_mode == upstream::HostMode::kEndpoint) {
+    request_.authority = attempt.endpoint().name;
+  } else if (settings.host_mode == upstream::HostMode::kLiteral) {
+    request_.authority = settings.host;
+  } else if (request_.authority.empty()) {
+    // An HTTP/1.0 request without Host.
+    request_.authority = attempt.endpoint().name;
+  }
+  // They are wanted when the response is there.
+  worker_.metrics.PrefetchCells(route_->metrics);
+  attempt.MarkStarted();
+  const bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
+  attempt.sent = {.has_head = true, .has_end = end};
+  attempt.stream()->SendHead(request_, end);
+  request_.authority = client_authority;
+  if (!end) PumpRequestBody(attempt);
+}
+
+void Exchange::PumpRequestBody(Attempt& attempt) {
+  http::ClientStream* stream = attempt.stream();
+  if (attempt.sent.has_end) return;
+  if (stream == nullptr || !attempt.sent.has_head) {
+    if (body_.size() >= kMaxReplayBytes) PauseClient();
+    // The request may have become complete while the attempt waits for its connection.
+    if (request_passed_) ArmTimer();
+    return;
+  }
+  // What was answered is not sent again.
+  if (body_.size() > kMaxReplayBytes || attempt.has_response()) is_replayable_ = false;
+  if (stream->is_send_blocked()) return PauseClient();
+  const bool end = request_passed_;
+  const uint64_t unsent = body_.size() - attempt.sent.body_bytes;
+  if (unsent > 0) {
+    net::Buffer piece;
+    if (is_replayable_) {
+      piece.AppendShared(body_, attempt.sent.body_bytes, unsent);
+      attempt.sent.body_bytes = body_.size();
+    } else {
+      // There is no other attempt: hedges are begun only while all of the body is here.
+      body_.Drain(attempt.sent.body_bytes);
+      attempt.sent.body_bytes = 0;
+      piece = std::move(body_);
+      body_ = net::Buffer();
+    }
+    Touch();
+    stream->SendBody(std::move(piece), end && request_trailers_ == nullptr);
+  }
+  if (end && (unsent == 0 || request_trailers_ != nullptr)) stream->SendEnd(request_trailers_);
+  attempt.sent.has_end = end;
+  if (end) return ArmTimer();
+  if (stream->is_send_blocked()) {
+    PauseClient();
+  } else {
+    ResumeClient();
+  }
+}
+
+void Exchange::OnAttemptSendRoom(Attempt& attempt) { PumpRequestBody(attempt); }
+
+// --- What became of one --------------------------------------------------------------------------
+
+void Exchange::OnAttemptInformational(http::ResponseHead& head, Attempt& attempt) {
+  if (stage_ == Stage::kUpstream && held_head_ == nullptr && IsAlone(attempt)) {
+    client_.SendInformational(head);
+  }
+}
+
+void Exchange::OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) {
+  Outcome outcome{.kind = Outcome::Kind::kStatus, .status = head.status};
+  if (is_grpc()) {
+    outcome.grpc_status = ParseGrpcStatus(head.headers.Get("grpc-status"));
+    const upstream::RetryPolicy* policy = Policy();
+    // A gRPC server may tell how it went only in trailers: until the first message they may still
+    // be all that comes. Not while the client sends: it may wait for the head before it goes on.
+    if (policy != nullptr && policy->has_grpc() && !end && outcome.grpc_status < 0 &&
+        head.status == 200 && request_passed_ && held_head_ == nullptr) {
+      return HoldHead(head, attempt);
+    }
+  }
+  if (Retry(attempt, outcome)) return;
+  Accept(head, end, attempt);
+}
+
+void Exchange::HoldHead(const http::ResponseHead& head, Attempt& attempt) {
+  held_head_ = new (arena_.Allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead)))
+      http::ResponseHead(arena_);
+  held_head_->status = head.status;
+  held_head_->body = head.body;
+  head.headers.ForEach([this](const http::HeaderMap::Entry& e) {
+    held_head_->headers.Add(e.id, e.name(), e.value());
+  });
+  held_by_ = &attempt;
+}
+
+// The response of this attempt is the one that the client gets.
+void Exchange::AcceptHeld(bool end) {
+  http::ResponseHead& head = *std::exchange(held_head_, nullptr);
+  Accept(head, end, *std::exchange(held_by_, nullptr));
+}
+
+void Exchange::OnAttemptBody(net::Buffer&& body, Attempt& attempt) {
+  if (held_by_ == &attempt) AcceptHeld(/*end=*/false);
+  if (stage_ != Stage::kDone && winner_ == &attempt) OnResponseBody(std::move(body));
+}
+
+void Exchange::OnAttemptEnd(const http::HeaderMap* trailers, Attempt& attempt) {
+  if (held_by_ == &attempt) {
+    Outcome outcome{.kind = Outcome::Kind::kStatus, .status = held_head_->status};
+    if (trailers != nullptr) {
+      outcome.grpc_status = ParseGrpcStatus(trailers->Get("grpc-status"));
+    }
+    if (Retry(attempt, outcome)) return;
+    AcceptHeld(/*end=*/false);
+  }
+  if (stage_ != Stage::kDone && winner_ == &attempt) OnResponseEnd(trailers);
+}
+
+void Exchange::OnAttemptReset(ResetReason reason, Attempt& attempt) {
+  if (stage_ == Stage::kDone) return;
+  if (winner_ == &attempt) {
+    return AbortResponse(reason == ResetReason::kProtocolError ? "upstream_protocol_error"
+                                                               : "upstream_reset_after_response");
+  }
+  const Outcome outcome{.reset = reason,
+                        .has_sent_bytes = attempt.has_sent_bytes(),
+                        .was_reused = attempt.was_reused()};
+  if (Retry(attempt, outcome)) return;
+  switch (reason) {
+    case ResetReason::kConnectFailed:
+      return ReplyWithReason("upstream_connect_refused");
+    case ResetReason::kConnectTimeout:
+      return ReplyWithReason("upstream_connect_timeout");
+    case ResetReason::kProtocolError:
+      return ReplyWithReason("upstream_protocol_error");
+    case ResetReason::kOverload:
+      return ReplyWithReason("overload");
+    default:
+      return ReplyWithReason("upstream_reset_before_response");
+  }
+}
+
+// --- Another one ---------------------------------------------------------------------------------
+
+const upstream::RetryPolicy* Exchange::Policy() const {
+  if (route_->retry != nullptr) return route_->retry.get();
+  const upstream::Cluster* cluster = FindCluster();
+  return cluster == nullptr ? nullptr : cluster->settings().retry.get();
+}
+
+bool Exchange::is_grpc() const {
+  return http::grpc::IsGrpc(request_.headers.Get(HeaderId::kContentType));
+}
+
+bool Exchange::IsAlone(const Attempt& attempt) const {
+  return attempts_.first() == &attempt && AttemptList::Next(attempt) == nullptr;
+}
+
+// Takes the attempt away if the client need not hear of what became of it: another one is under
+// way, or begun now, or soon.
+bool Exchange::Retry(Attempt& attempt, const Outcome& outcome) {
+  const upstream::RetryPolicy* policy = Policy();
+  const Verdict verdict = Judge(policy, request_.method_id, is_grpc(), outcome);
+  if (!IsAlone(attempt)) {
+    if (verdict == Verdict::kFinal && outcome.kind == Outcome::Kind::kStatus) return false;
+    GiveUp(attempt);
+    return true;
+  }
+  if (verdict == Verdict::kFinal || !is_replayable_) return false;
+  const bool is_harmless = verdict == Verdict::kHarmless;
+  // Counted apart: connections that merely were dead must not use up the attempts of the policy.
+  const uint32_t most = policy == nullptr ? 1 : policy->attempts;
+  if (is_harmless ? harmless_retries_ + 1 >= std::max(most, kMaxHarmlessAttempts)
+                  : retries_ + 1 >= most) {
+    if (policy != nullptr) summary_.flags.Add(observe::ResponseFlag::kRetriesExhausted);
+    return false;
+  }
+  if (BlamesEndpoint(outcome)) NoteTried(attempt.pool());
+  // Without a policy an endpoint that refused is not asked again.
+  upstream::Cluster* cluster = FindCluster();
+  if (cluster == nullptr || (policy == nullptr && !PickEndpoint(*cluster))) return false;
+  upstream::Permit permit;
+  if (!is_harmless && !TakeRetryPermit(*cluster, *policy, permit)) return false;
+  GiveUp(attempt);
+  if (is_harmless) {
+    ++harmless_retries_;
+    wants_fresh_ |= !BlamesEndpoint(outcome);
+    StartAttempt(upstream::Permit());
+    return true;
+  }
+  const auto longest = static_cast<uint64_t>(policy->MaxBackOffNs(++retries_));
+  retry_permit_ = std::move(permit);
+  retry_at_ns_ = worker_.io.loop.now_ns() + static_cast<int64_t>(Random() % (longest + 1));
+  ArmTimer();
+  return true;
+}
+
+void Exchange::GiveUp(Attempt& attempt) {
+  if (held_by_ == &attempt) {
+    held_by_ = nullptr;
+    held_head_ = nullptr;
+  }
+  attempts_.Remove(attempt);
+}
+
+bool Exchange::TakeRetryPermit(upstream::Cluster& cluster, const upstream::RetryPolicy& policy,
+                               upstream::Permit& permit) {
+  const upstream::Settings& settings = cluster.settings();
+  upstream::Breaker& breaker = *settings.breaker;
+  const uint32_t limit =
+      std::min(settings.breaker_limits.retries, policy.Budget(breaker.requests.value()));
+  if (!breaker.retries.TryTake(limit)) {
+    worker_.metrics.Add(settings.metrics, UpstreamMetric::kOverflows, BreakerLimit::kRetries);
+    return false;
+  }
+  permit = upstream::Permit(breaker.retries);
+  return true;
+}
+
+// The attempt's response did not begin in its time.
+void Exchange::OnTryTimeout(Attempt& attempt) {
+  const upstream::RetryPolicy* policy = Policy();
+  if (policy != nullptr && policy->hedge) return Hedge(attempt, *policy);
+  attempt.NoteTimeout();
+  const bool has_sent = attempt.stream() != nullptr && attempt.stream()->has_sent_bytes();
+  if (Retry(attempt, {.kind = Outcome::Kind::kTimeout, .has_sent_bytes = has_sent})) return;
+  ReplyWithReason("per_try_timeout");
+}
+
+void Exchange::Hedge(Attempt& attempt, const upstream::RetryPolicy& policy) {
+  attempt.sent.is_overdue = true;
+  upstream::Cluster* cluster = FindCluster();
+  const bool has_sent = attempt.stream() != nullptr && attempt.stream()->has_sent_bytes();
+  const Verdict verdict = Judge(&policy, request_.method_id, is_grpc(),
+                                {.kind = Outcome::Kind::kTimeout, .has_sent_bytes = has_sent});
+  upstream::Permit permit;
+  if (verdict == Verdict::kFinal || !is_replayable_ || held_head_ != nullptr ||
+      cluster == nullptr || retries_ + 1 >= policy.attempts ||
+      !TakeRetryPermit(*cluster, policy, permit)) {
+    return ArmTimer();
+  }
+  ++retries_;
+  NoteTried(attempt.pool());
+  StartAttempt(std::move(permit));
+}
+
+}  // namespace sluice::exchange

@@ -1,0 +1,170 @@
+"""Endpoints are killed, hang, reset and answer garbage under load: no idempotent request fails while
+one endpoint is sound, and no POST is delivered twice.
+
+SLUICE_CHAOS_SECONDS and SLUICE_CHAOS_CLIENTS make it longer and larger than CI needs.
+"""
+
+import os
+import random
+import socket
+import threading
+import time
+import unittest
+
+from harness.process import Proxy
+from harness.raw import Client, Server
+
+CONFIG = """
+kind: Listener
+name: public
+address: 127.0.0.1:{port}
+---
+kind: Upstream
+name: up
+endpoints: [%s]
+connect_timeout: 250ms
+breakers: {connections: 100000, pending: 100000, requests: 100000, retries: 100000}
+---
+kind: Route
+name: all
+upstream: up
+retry: {attempts: 5, on: [5xx], per_try_timeout: 250ms, budget: 100%%, min_retries: 1000}
+"""
+
+SECONDS = float(os.environ.get("SLUICE_CHAOS_SECONDS", "6"))
+CLIENTS = int(os.environ.get("SLUICE_CHAOS_CLIENTS", "4"))
+ENDPOINTS = 4
+FAULTS = ("kill", "hang", "reset", "garbage", "error", "cut_head")
+
+
+class Endpoint:
+    """A server on a port of its own whose behaviour the test changes."""
+
+    def __init__(self):
+        self.mode = "ok"
+        self.posts = {}  # Ids, and how often each was delivered.
+        self._lock = threading.Lock()
+        self._hang = threading.Event()
+        self.server = Server(self._serve)
+        self.port = self.server.port
+
+    def _serve(self, server, connection):
+        while True:
+            head = connection.read_until(b"\r\n\r\n")
+            if head.startswith(b"POST"):
+                connection.read_exactly(1)
+                name = head.split(b" ")[1]
+                with self._lock:
+                    self.posts[name] = self.posts.get(name, 0) + 1
+            mode = self.mode
+            if mode == "hang":
+                self._hang.wait(30)
+                return
+            if mode == "reset":
+                connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                             b"\x01\x00\x00\x00\x00\x00\x00\x00")
+                return
+            if mode == "cut_head":
+                connection.send(b"HTTP/1.1 200 O")
+                return
+            connection.send({
+                "garbage": b"\x16\x03garbage\r\n\r\n",
+                "error": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+            }.get(mode, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+
+    def fail(self, mode):
+        self.mode = mode
+        if mode == "kill":
+            self.server.close()
+
+    def recover(self):
+        if self.mode == "kill":
+            self.server = Server(self._serve, port=self.port)
+        self._hang.set()
+        self._hang = threading.Event()
+        self.mode = "ok"
+
+    def close(self):
+        self._hang.set()
+        self.server.close()
+
+
+class ChaosTest(unittest.TestCase):
+    def time_to_recover(self, proxy, since):
+        """From `since` to the first of many requests in a row that need no retry and succeed."""
+        client, began, in_a_row = Client(proxy.port), None, 0
+        self.addCleanup(client.close)
+        while in_a_row < 4 * ENDPOINTS:
+            began = began if in_a_row else time.monotonic()
+            client.send(b"POST /after HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+            in_a_row = in_a_row + 1 if client.response().status == 200 else 0
+        return began - since
+
+    def test_no_idempotent_request_fails_while_one_endpoint_is_sound(self):
+        endpoints = [Endpoint() for _ in range(ENDPOINTS)]
+        for endpoint in endpoints:
+            self.addCleanup(endpoint.close)
+        proxy = Proxy(CONFIG % ", ".join(
+            '{address: "127.0.0.1:%d"}' % endpoint.port for endpoint in endpoints), workers=2)
+        self.addCleanup(proxy.stop)
+        end = threading.Event()
+        failures, counts, lock = [], {"GET": 0, "POST": 0, "failed POST": 0}, threading.Lock()
+
+        def load(number):
+            client, sent = Client(proxy.port), 0
+            while not end.is_set():
+                sent += 1
+                is_post = sent % 5 == 0
+                request = (b"POST /%d-%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+                           if is_post else b"GET /%d-%d HTTP/1.1\r\nHost: a\r\n\r\n") % (number, sent)
+                try:
+                    status = client.send(request).response().status
+                except (OSError, EOFError) as error:
+                    status = repr(error)
+                    client = Client(proxy.port)
+                with lock:
+                    counts["POST" if is_post else "GET"] += 1
+                    if status != 200:
+                        if is_post:
+                            counts["failed POST"] += 1
+                        else:
+                            failures.append((status, [e.mode for e in endpoints]))
+            client.close()
+
+        threads = [threading.Thread(target=load, args=(i,)) for i in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        # One is sound at every moment: the next one is well before the last one fails.
+        choose = random.Random(1)
+        recovery = 0
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            sound = choose.randrange(ENDPOINTS)
+            for i, endpoint in enumerate(endpoints):
+                if i != sound:
+                    endpoint.fail(choose.choice(FAULTS))
+            time.sleep(0.7)
+            for endpoint in endpoints:
+                endpoint.recover()
+            recovered = time.monotonic()
+            recovery = max(recovery, self.time_to_recover(proxy, recovered))
+            time.sleep(0.6)  # Longer than all back-off of a request that began before.
+        end.set()
+        for thread in threads:
+            thread.join()
+        print("chaos: %d GET, %d failed; %d POST, %d failed, recovered in %.3f s" % (
+            counts["GET"], len(failures), counts["POST"], counts["failed POST"], recovery))
+        self.assertEqual(failures, [])
+        self.assertLess(recovery, 2)
+        self.assertGreater(counts["GET"], 100)
+        delivered = {}
+        for endpoint in endpoints:
+            for name, times in endpoint.posts.items():
+                if name != b"/after":
+                    delivered[name] = delivered.get(name, 0) + times
+        twice = {name: times for name, times in delivered.items() if times > 1}
+        self.assertEqual(twice, {})
+
+
+if __name__ == "__main__":
+    unittest.main()
