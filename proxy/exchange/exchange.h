@@ -47,6 +47,7 @@ class Exchange final : public plugins::Stream,
   static Exchange* Create(Worker& worker, ListenerState& listener, http::ServerStream& client);
   // Returns the memory to its pool.
   static void operator delete(Exchange* exchange, std::destroying_delete_t);
+  ~Exchange();
 
   // What is known of it for logs; valid when it has ended.
   struct Summary {
@@ -103,7 +104,6 @@ class Exchange final : public plugins::Stream,
 
   Exchange(Worker& worker, ListenerState& listener, http::ServerStream& client, net::Block* block,
            char* arena_begin, char* arena_end);
-  ~Exchange();
 
   // Attempt::Owner.
   http::Arena& attempt_arena() override { return arena_; }

@@ -29,7 +29,11 @@ void Exchange::ReplyWithReason(absl::string_view details) {
 void Exchange::OnClientReset(ResetReason reason, const http::LocalError* error) {
   request_ended_ = true;
   if (error != nullptr && stage_ != Stage::kResponding && stage_ != Stage::kDone) {
-    return ReplyWithReason(error->details);
+    plugins::LocalReply reply;
+    reply.status = error->status;
+    reply.details = error->details;
+    const observe::Reason* known = observe::FindReason(error->details);
+    return ReplyLocal(reply, known == nullptr ? "http_request_error" : known->proxy_error);
   }
   const bool is_shed = reason == ResetReason::kOverload;
   summary_.details = is_shed ? "overload" : "downstream_disconnected";

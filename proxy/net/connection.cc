@@ -294,9 +294,10 @@ void Connection::Flush() {
     if (secure_ != nullptr) secure_->wire().Clear();
   }
   if (!(secure_ == nullptr ? SendPlain() : SendSecure())) return;
-  const bool has_room = owes_room_ && out_.size() <= high_water() / 2;
-  const bool is_empty = tell_when_empty_ && is_flushed();
-  if (!has_room && !is_empty) return;
+  // Who waits for the last byte must not take room for it: what is left would be lost.
+  const bool is_due =
+      tell_when_empty_ ? is_flushed() : owes_room_ && out_.size() <= high_water() / 2;
+  if (!is_due) return;
   owes_room_ = false;
   tell_when_empty_ = false;
   owner_.OnWriteRoom();

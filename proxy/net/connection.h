@@ -109,7 +109,7 @@ class Connection final : private event::Handler, private event::Task {
   bool is_flushed() const {
     return out_.empty() && (secure_ == nullptr || secure_->wire().empty());
   }
-  // OnWriteRoom() will tell when all is sent.
+  // OnWriteRoom() will tell when all is sent, and not before.
   void TellWhenEmpty();
 
   // Sends the end of the stream; what is queued must be gone.

@@ -97,6 +97,19 @@ TEST_F(ConnectionTest, WhoHeardOfAFullQueueHearsOfRoomThoughTheMarkHasRisen) {
   EXPECT_EQ(rooms_, 1);
 }
 
+// A large response on a connection that closes after it lost its end.
+TEST_F(ConnectionTest, WhoWaitsForTheLastByteIsNotToldOfRoom) {
+  connection_->out().AppendCopy(pool_, std::string(4 << 20, 'x'));
+  connection_->FlushSoon();
+  EXPECT_TRUE(connection_->is_above_high_water());
+  connection_->TellWhenEmpty();
+  while (rooms_ == 0) {
+    loop_.RunOnce(absl::Milliseconds(100));
+    DrainPeer();
+  }
+  EXPECT_TRUE(connection_->is_flushed());
+}
+
 TEST_F(ConnectionTest, AWriteToAClosedPeerIsToldOnce) {
   peer_.Close();
   for (int i = 0; i < 3; ++i) {

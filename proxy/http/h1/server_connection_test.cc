@@ -307,6 +307,23 @@ TEST_F(ServerConnectionTest, DrainClosesAnIdleConnectionAtOnceAndABusyOneAfterIt
   EXPECT_TRUE(is_closed_);
 }
 
+TEST_F(ServerConnectionTest, ALargeLastResponseIsSentToItsEnd) {
+  Send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  last().AnswerPart(4 << 20, std::string(1 << 20, 'x'));
+  EXPECT_TRUE(last().stream.is_send_blocked());
+  net::Buffer rest;
+  rest.AppendCopy(pool_, std::string(3 << 20, 'x'));
+  last().stream.SendBody(std::move(rest), true);
+  last().stream.Release();
+  size_t received = 0;
+  bool ended = false;
+  while (!ended) {
+    Turn();
+    received += Received(&ended).size();
+  }
+  EXPECT_GT(received, size_t{4} << 20);
+}
+
 TEST_F(ServerConnectionTest, AResponseThatIsCutIsSentAsFarAsItGoes) {
   Send(kGet);
   last().AnswerPart(1000, "a part");
