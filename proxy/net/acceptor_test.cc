@@ -81,11 +81,16 @@ TEST_F(AcceptorTest, WithoutDescriptorsOneIsClosedAndTheLoopLooksAwayForAMoment)
   EXPECT_EQ(sheds_, 1);
   EXPECT_TRUE(IsClosedByPeer(clients[0]));
   EXPECT_FALSE(IsClosedByPeer(clients[1]));
-  // Two still wait in the queue, and yet nothing wakes the loop.
+  // Two still wait in the queue, and yet nothing wakes the loop until it looks again.
   const absl::Time began = absl::Now();
-  loop_.RunOnce(absl::Milliseconds(50));
+  int turns = 0;
+  while (sheds_ < 2) {
+    loop_.RunOnce(absl::Seconds(10));
+    ++turns;
+  }
   EXPECT_GE(absl::Now() - began, absl::Milliseconds(50));
-  EXPECT_EQ(sheds_, 1);
+  // The timer's own turns: it may be filed anew on its way.
+  EXPECT_LE(turns, 4);
 }
 
 TEST_F(AcceptorTest, WhoWaitsIsServedWhenDescriptorsComeFree) {

@@ -43,7 +43,7 @@ void WorkerListener::Drain() {
   // Drain() may close some at once, which erases them from the map.
   std::vector<http::ServerCodec*> all;
   all.reserve(connections_.size());
-  for (const auto& [connection, owned] : connections_) all.push_back(connection);
+  for (const auto& connection : connections_) all.push_back(connection.get());
   for (http::ServerCodec* connection : all) connection->Drain();
 }
 
@@ -51,7 +51,7 @@ size_t WorkerListener::CloseConnections() {
   size_t cut = 0;
   handshakes_.clear();
   while (!connections_.empty()) {
-    http::ServerCodec* connection = connections_.begin()->first;
+    http::ServerCodec* connection = connections_.begin()->get();
     if (!connection->is_idle()) ++cut;
     connection->CloseNow();
   }
@@ -59,9 +59,9 @@ size_t WorkerListener::CloseConnections() {
 }
 
 void WorkerListener::ListHolders(std::vector<MemoryGuard::Holder>& holders) const {
-  for (const auto& [connection, owned] : connections_) {
+  for (const auto& connection : connections_) {
     const size_t bytes = connection->held_bytes();
-    if (bytes >= MemoryGuard::kLittle) holders.push_back({connection, bytes});
+    if (bytes >= MemoryGuard::kLittle) holders.push_back({connection.get(), bytes});
   }
 }
 
@@ -74,8 +74,7 @@ void WorkerListener::OnAccept(net::Fd fd, const net::Address& peer) {
   auto handshake = std::make_unique<ServerHandshake>(worker_.io, std::move(fd), peer, spec_->tls,
                                                      spec_->tls_handshake_timeout_ns, owner);
   if (!handshake->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
-  ServerHandshake* key = handshake.get();
-  handshakes_.emplace(key, std::move(handshake));
+  handshakes_.insert(std::move(handshake));
 }
 
 void WorkerListener::Serve(net::Transport transport, const net::Address& peer) {
@@ -90,10 +89,9 @@ void WorkerListener::Serve(net::Transport transport, const net::Address& peer) {
   }
   if (!connection->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsActive);
-  http::ServerCodec* key = connection.get();
-  connections_.emplace(key, std::move(connection));
+  http::ServerCodec& served = **connections_.insert(std::move(connection)).first;
   // It came while its handshake was under way: as if it had been idle already.
-  if (is_draining_) key->Drain();
+  if (is_draining_) served.Drain();
 }
 
 std::unique_ptr<http::h2::ServerConnection> WorkerListener::MakeHttp2(net::Transport transport,
@@ -109,10 +107,11 @@ void WorkerListener::CountRejected(ConnectionRejection reason) {
 }
 
 std::unique_ptr<ServerHandshake> WorkerListener::TakeHandshake(ServerHandshake& handshake) {
-  const auto it = handshakes_.find(&handshake);
-  std::unique_ptr<ServerHandshake> taken = std::move(it->second);
-  handshakes_.erase(it);
-  return taken;
+  return std::move(handshakes_.extract(handshakes_.find(&handshake)).value());
+}
+
+std::unique_ptr<http::ServerCodec> WorkerListener::TakeConnection(http::ServerCodec& connection) {
+  return std::move(connections_.extract(connections_.find(&connection)).value());
 }
 
 void WorkerListener::OnHandshakeDone(ServerHandshake& handshake, net::Transport transport) {
@@ -133,12 +132,10 @@ void WorkerListener::OnShed() { CountRejected(ConnectionRejection::kOverload); }
 
 void WorkerListener::OnHttp2(ServerConnection& before, net::Fd fd, const net::BlockRef& block,
                              const char* begin, const char* end) {
-  const auto it = connections_.find(&before);
-  worker_.io.loop.DeleteLater(std::move(it->second));
-  connections_.erase(it);
+  worker_.io.loop.DeleteLater(TakeConnection(before));
   auto connection = MakeHttp2(std::move(fd), before.peer_address(), before.connection_id());
   http::h2::ServerConnection& begun = *connection;
-  connections_.emplace(&begun, std::move(connection));
+  connections_.insert(std::move(connection));
   if (!begun.Start().ok()) return begun.CloseNow();
   if (is_draining_) begun.Drain();
   begun.Begin(block, begin, end);
@@ -146,9 +143,7 @@ void WorkerListener::OnHttp2(ServerConnection& before, net::Fd fd, const net::Bl
 
 void WorkerListener::OnClosed(http::ServerCodec& connection) {
   worker_.metrics.Subtract(state_.metrics, ListenerMetric::kConnectionsActive);
-  const auto it = connections_.find(&connection);
-  worker_.io.loop.DeleteLater(std::move(it->second));
-  connections_.erase(it);
+  worker_.io.loop.DeleteLater(TakeConnection(connection));
 }
 
 http::ServerStreamEvents* WorkerListener::NewStream(http::ServerStream& stream) {

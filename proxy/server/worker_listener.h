@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/http/h1/server_connection.h"
 #include "proxy/http/h2/server_connection.h"
@@ -72,6 +72,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   void OnHandshakeDone(net::tls::ServerHandshake& handshake, net::Transport transport) override;
   void OnHandshakeFailed(net::tls::ServerHandshake& handshake, absl::string_view reason) override;
   std::unique_ptr<net::tls::ServerHandshake> TakeHandshake(net::tls::ServerHandshake& handshake);
+  std::unique_ptr<http::ServerCodec> TakeConnection(http::ServerCodec& connection);
 
   exchange::Worker& worker_;
   CodecMemory& memory_;
@@ -80,9 +81,8 @@ class WorkerListener final : private net::Acceptor::Owner,
   exchange::ListenerState state_;
   bool is_draining_ = false;
   uint64_t next_connection_ = 0;
-  absl::flat_hash_map<http::ServerCodec*, std::unique_ptr<http::ServerCodec>> connections_;
-  absl::flat_hash_map<net::tls::ServerHandshake*, std::unique_ptr<net::tls::ServerHandshake>>
-      handshakes_;
+  absl::flat_hash_set<std::unique_ptr<http::ServerCodec>> connections_;
+  absl::flat_hash_set<std::unique_ptr<net::tls::ServerHandshake>> handshakes_;
 };
 
 }  // namespace sluice::server

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 
 namespace sluice::http::h1 {
 namespace {
@@ -22,7 +23,7 @@ void BodyDecoder::Begin(Framing framing, uint64_t length) {
   framing_ = framing;
   remaining_ = length;
   extension_bytes_ = 0;
-  trailers_.clear();
+  trailers_.reset();
   switch (framing) {
     case Framing::kNone:
       state_ = State::kDone;
@@ -117,13 +118,15 @@ bool BodyDecoder::Step(char c) {
 bool BodyDecoder::TakeTrailerByte(char c) {
   // Lines are checked by ParseTrailers(); here only where the section ends. A line feed alone ends
   // no line.
-  if (trailers_.size() >= kMaxTrailerBytes) return false;
-  if (c == '\n' && (trailers_.empty() || trailers_.back() != '\r')) return false;
-  trailers_.push_back(c);
-  if (trailers_ == "\r\n") {
-    trailers_.clear();
+  if (trailers_ == nullptr) trailers_ = std::make_unique<std::string>();
+  std::string& text = *trailers_;
+  if (text.size() >= kMaxTrailerBytes) return false;
+  if (c == '\n' && (text.empty() || text.back() != '\r')) return false;
+  text.push_back(c);
+  if (text == "\r\n") {
+    trailers_.reset();
     state_ = State::kDone;
-  } else if (trailers_.size() >= 4 && trailers_.compare(trailers_.size() - 4, 4, "\r\n\r\n") == 0) {
+  } else if (absl::EndsWith(text, "\r\n\r\n")) {
     state_ = State::kDone;
   }
   return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "proxy/http/h1/head_parser.h"
@@ -34,7 +35,9 @@ class BodyDecoder {
   uint64_t remaining() const { return remaining_; }
   // After kDone of kChunked: the trailer section, without the last chunk's line; ends with the
   // empty line. Empty if there were no trailers.
-  absl::string_view trailer_text() const { return trailers_; }
+  absl::string_view trailer_text() const {
+    return trailers_ == nullptr ? absl::string_view() : *trailers_;
+  }
 
  private:
   // kSize -> (kExtension) -> kSizeLf -> kData -> kDataCr -> kDataLf -> kSize ...; a size of 0 leads
@@ -66,7 +69,7 @@ class BodyDecoder {
   uint8_t digits_ = 0;
   uint32_t extension_bytes_ = 0;
   uint64_t remaining_ = 0;
-  std::string trailers_;
+  std::unique_ptr<std::string> trailers_;  // Hardly ever: idle connections hold a decoder, too.
 };
 
 }  // namespace sluice::http::h1
