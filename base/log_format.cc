@@ -63,6 +63,21 @@ constexpr LogOperatorInfo kOperators[] = {
      "Number of the configuration that served the request."},
     {"NODE", F::kNode, A::kNone, false, "The proxy's --node."},
     {"HOSTNAME", F::kHostname, A::kNone, false, "The machine's name."},
+    {"DOWNSTREAM_TLS_VERSION", F::kTlsVersion, A::kNone, false, "TLSv1.2 or TLSv1.3."},
+    {"DOWNSTREAM_TLS_CIPHER", F::kTlsCipher, A::kNone, false,
+     "The cipher suite, as RFC 8446 names it."},
+    {"REQUESTED_SERVER_NAME", F::kServerName, A::kNone, false,
+     "The name that the client asked for in TLS (SNI)."},
+    {"DOWNSTREAM_PEER_SUBJECT", F::kPeerSubject, A::kNone, false,
+     "Subject of the client's certificate."},
+    {"DOWNSTREAM_PEER_ISSUER", F::kPeerIssuer, A::kNone, false, "Its issuer."},
+    {"DOWNSTREAM_PEER_SERIAL", F::kPeerSerial, A::kNone, false,
+     "Its serial number, in hexadecimal."},
+    {"DOWNSTREAM_PEER_FINGERPRINT_256", F::kPeerSha256, A::kNone, false,
+     "Its SHA-256, in hexadecimal."},
+    {"DOWNSTREAM_PEER_DNS_SAN", F::kPeerDns, A::kNone, false,
+     "Its DNS names, with commas between."},
+    {"DOWNSTREAM_PEER_URI_SAN", F::kPeerUri, A::kNone, false, "Its URIs, with commas between."},
 };
 
 constexpr std::pair<absl::string_view, absl::string_view> kDefaultMembers[] = {

@@ -58,6 +58,15 @@ enum class LogField : uint8_t {
   kGeneration,
   kNode,
   kHostname,
+  kTlsVersion,
+  kTlsCipher,
+  kServerName,
+  kPeerSubject,
+  kPeerIssuer,
+  kPeerSerial,
+  kPeerSha256,
+  kPeerDns,
+  kPeerUri,
 };
 
 enum class LogArgument : uint8_t {

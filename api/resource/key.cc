@@ -19,6 +19,7 @@ struct KindNames {
 // By the number of the kind.
 constexpr KindNames kNames[] = {
     {"", "", ""},
+    {"Certificate", "certificate", "certificates"},
     {"Consumer", "consumer", "consumers"},
     {"ConsumerGroup", "consumer_group", "consumer_groups"},
     {"GlobalRule", "global_rule", "global_rules"},
@@ -77,6 +78,8 @@ std::string Key::ToString() const {
 
 Kind KindOf(const v1::Resource& resource) {
   switch (resource.spec_case()) {
+    case v1::Resource::kCertificate:
+      return Kind::kCertificate;
     case v1::Resource::kConsumer:
       return Kind::kConsumer;
     case v1::Resource::kConsumerGroup:

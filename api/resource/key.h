@@ -21,6 +21,7 @@ namespace sluice::resource {
 // build: only names are stored and sent.
 enum class Kind : uint8_t {
   kNone = 0,  // A resource without a spec, or a key of a kind that this build does not know.
+  kCertificate,
   kConsumer,
   kConsumerGroup,
   kGlobalRule,
@@ -33,8 +34,8 @@ enum class Kind : uint8_t {
 
 // Every kind but kNone, in order.
 inline constexpr std::array kKinds = {
-    Kind::kConsumer,  Kind::kConsumerGroup, Kind::kGlobalRule, Kind::kListener,
-    Kind::kPluginSet, Kind::kRoute,         Kind::kService,    Kind::kUpstream,
+    Kind::kCertificate, Kind::kConsumer, Kind::kConsumerGroup, Kind::kGlobalRule, Kind::kListener,
+    Kind::kPluginSet,   Kind::kRoute,    Kind::kService,       Kind::kUpstream,
 };
 
 // "ConsumerGroup", as in `kind:`; empty for kNone.

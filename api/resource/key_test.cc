@@ -63,7 +63,7 @@ TEST(KeyTest, IsTheOneOfTheResource) {
 
 TEST(KeyTest, AnUnknownKindOnTheWireIsNone) {
   v1::ResourceKey proto;
-  proto.set_kind("Certificate");
+  proto.set_kind("Gadget");
   proto.set_name("a");
   EXPECT_EQ(KeyOf(proto).kind, Kind::kNone);
 }

@@ -127,7 +127,7 @@ std::optional<Refusal> SetString(const Node& node, Syntax syntax, const FieldDes
                                  Message& message) {
   std::string text;
   if (std::optional<Refusal> refusal = ReadString(node, syntax, text)) {
-    if (IsCredential(field)) refusal->problem = "not a string";
+    if (IsSecret(field)) refusal->problem = "not a string";
     return refusal;
   }
   Put(field, message, text, &Reflection::SetString, &Reflection::AddString);

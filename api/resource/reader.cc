@@ -373,7 +373,7 @@ void Reader::ReadValue(const Node& node, const Field& field, Message& message) {
     const Reflection& reflection = *message.GetReflection();
     ReadMembers(node, {field.is_repeated() ? reflection.AddMessage(&message, &field)
                                            : reflection.MutableMessage(&message, &field)});
-  } else if (IsCredential(field) && node.type == Node::Type::kMap) {
+  } else if (MayStandElsewhere(field) && node.type == Node::Type::kMap) {
     ReadSecretSource(node, field, message);
   } else if (std::optional<Refusal> refusal = SetLeaf(node, syntax_, field, message)) {
     Refuse(node.line, std::move(refusal->problem), std::move(refusal->want));
@@ -385,12 +385,14 @@ void Reader::ReadSecretSource(const Node& node, const Field& field, Message& mes
   const bool is_file = node.items.size() == 1 && node.items[0].key == "from_file";
   SecretSource source{is_env ? SecretSource::Place::kEnvironment : SecretSource::Place::kFile, ""};
   if ((!is_env && !is_file) || ReadString(node.items[0], syntax_, source.name).has_value()) {
-    Refuse(node.line, "not a credential", "a string, {from_env: NAME} or {from_file: PATH}");
+    Refuse(node.line, "not a text", "a string, {from_env: NAME} or {from_file: PATH}");
     return;
   }
   if (options_.resolve_secret == nullptr) {
     Refuse(node.line, absl::StrCat(node.items[0].key, " is read by sluicectl only"),
-           "the credential, or \"sha256:\" and its SHA-256");
+           IsCredential(field)   ? "the credential, or \"sha256:\" and its SHA-256"
+           : IsPrivateKey(field) ? "the key, or \"sha256:\" and its SHA-256"
+                                 : "the text itself");
     return;
   }
   Node resolved;

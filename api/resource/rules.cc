@@ -31,6 +31,11 @@ absl::string_view Prefix(const EnumDescriptor& type) {
 
 bool IsSize(const FieldDescriptor& field) { return RulesOf(field).size(); }
 bool IsCredential(const FieldDescriptor& field) { return RulesOf(field).credential(); }
+bool IsPrivateKey(const FieldDescriptor& field) { return RulesOf(field).private_key(); }
+bool IsSecret(const FieldDescriptor& field) { return IsCredential(field) || IsPrivateKey(field); }
+bool MayStandElsewhere(const FieldDescriptor& field) {
+  return IsSecret(field) || RulesOf(field).from_file();
+}
 absl::string_view ReferenceOf(const FieldDescriptor& field) { return RulesOf(field).ref(); }
 bool IsRequired(const FieldDescriptor& field) { return RulesOf(field).required(); }
 uint32_t SinceOf(const FieldDescriptor& field) { return RulesOf(field).since(); }
@@ -44,6 +49,8 @@ bool IsPlugins(const FieldDescriptor& field) {
 }
 
 std::string EnumText(const EnumValueDescriptor& value) {
+  const std::string& text = value.options().GetExtension(v1::value_text);
+  if (!text.empty()) return text;
   const absl::string_view prefix = Prefix(*value.type());
   if (value.index() == 0 && absl::EndsWith(value.name(), "UNSPECIFIED")) return "";
   return absl::AsciiStrToLower(absl::StripPrefix(value.name(), prefix));

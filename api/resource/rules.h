@@ -21,6 +21,15 @@ bool IsSize(const google::protobuf::FieldDescriptor& field);
 // Holds a secret of a consumer, of which only the hash is kept.
 bool IsCredential(const google::protobuf::FieldDescriptor& field);
 
+// Holds a private key, of which only the hash is shown.
+bool IsPrivateKey(const google::protobuf::FieldDescriptor& field);
+
+// Either of the two: not to be repeated in any message.
+bool IsSecret(const google::protobuf::FieldDescriptor& field);
+
+// May be written as {from_file: PATH} or {from_env: NAME}.
+bool MayStandElsewhere(const google::protobuf::FieldDescriptor& field);
+
 // Name of the kind of resource that the value names ("Upstream"); empty if it names none.
 absl::string_view ReferenceOf(const google::protobuf::FieldDescriptor& field);
 

@@ -37,6 +37,9 @@ class FieldFinder {
   // Calls `on_field` for each such field of `message` and of what it contains.
   void Walk(const google::protobuf::Message& message, OnField on_field) const;
 
+  // Whether the field has the property.
+  bool Has(const google::protobuf::FieldDescriptor& field) const { return property_(field); }
+
   // Whether a message of the type can contain such a field.
   bool Reaches(const google::protobuf::Descriptor& type) const { return types_.contains(&type); }
 

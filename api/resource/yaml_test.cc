@@ -176,12 +176,13 @@ TEST(ReadYamlTest, AWrongTypeIsOneProblemThatSaysWhatWouldBeRight) {
 TEST(ReadYamlTest, WithoutAKindOrAsNoMapItIsNoResource) {
   EXPECT_THAT(
       ProblemsOf("name: a\n---\n- just text\n---\nkind: Banana\nname: b\n"),
-      ElementsAre("a.yaml:1: resource \"a\": no kind is given; want kind: one of Consumer, "
-                  "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, Upstream",
-                  "a.yaml:3: not a map of fields, got just text",
-                  "a.yaml:5: Banana \"b\": kind: no such kind, got Banana; want Consumer, "
-                  "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, "
-                  "Upstream"));
+      ElementsAre(
+          "a.yaml:1: resource \"a\": no kind is given; want kind: one of Certificate, Consumer, "
+          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, Upstream",
+          "a.yaml:3: not a map of fields, got just text",
+          "a.yaml:5: Banana \"b\": kind: no such kind, got Banana; want Certificate, Consumer, "
+          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, "
+          "Upstream"));
 }
 
 TEST(ReadYamlTest, SizesAreReadWithTheirUnit) {

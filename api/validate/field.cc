@@ -22,6 +22,11 @@ void Field::Refuse(std::string problem, std::string want) const {
   added.want = std::move(want);
 }
 
+void Field::Warn(std::string problem, std::string want) const {
+  Refuse(std::move(problem), std::move(want));
+  problems_.back().is_warning = true;
+}
+
 absl::Status StatusOf(const std::vector<Problem>& problems) {
   if (problems.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrJoin(

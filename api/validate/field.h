@@ -36,6 +36,9 @@ class Field {
 
   void Refuse(std::string problem, std::string want = "") const;
 
+  // Says what is probably not meant so, and lets it pass.
+  void Warn(std::string problem, std::string want = "") const;
+
   // Nothing is no problem.
   void Refuse(std::optional<Flaw> flaw) const {
     if (flaw.has_value()) Refuse(std::move(flaw->problem), std::move(flaw->want));

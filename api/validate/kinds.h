@@ -9,6 +9,7 @@ class RepeatedPtrField;
 }  // namespace google::protobuf
 
 namespace sluice::v1 {
+class Certificate;
 class Consumer;
 class ConsumerGroup;
 class GlobalRule;
@@ -22,6 +23,7 @@ class Upstream;
 
 namespace sluice::validate {
 
+void CheckCertificate(const v1::Certificate& certificate, const Field& field);
 void CheckConsumer(const v1::Consumer& consumer, const Field& field);
 void CheckConsumerGroup(const v1::ConsumerGroup& group, const Field& field);
 void CheckGlobalRule(const v1::GlobalRule& rule, const Field& field);

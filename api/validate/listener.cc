@@ -5,6 +5,7 @@
 #include "api/resource/problem.h"
 #include "api/validate/bounds.h"
 #include "api/validate/kinds.h"
+#include "api/validate/listener_tls.h"
 #include "api/validate/syntax.h"
 #include "base/log_format.h"
 #include "sluice/v1/listener.pb.h"
@@ -121,6 +122,7 @@ void CheckListener(const Listener& listener, const Field& field) {
   CheckLimits(listener.limits(), field.At("limits"));
   CheckTimeouts(listener.timeouts(), field.At("timeouts"));
   CheckHttp2(listener.http2(), field.At("http2"));
+  if (listener.has_tls()) CheckListenerTls(listener.tls(), field.At("tls"));
 }
 
 }  // namespace sluice::validate

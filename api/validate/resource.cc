@@ -35,6 +35,8 @@ void CheckCommon(const v1::Resource& resource, const Field& field) {
 
 void CheckSpec(const v1::Resource& resource, const Field& field) {
   switch (resource.spec_case()) {
+    case v1::Resource::kCertificate:
+      return CheckCertificate(resource.certificate(), field);
     case v1::Resource::kConsumer:
       return CheckConsumer(resource.consumer(), field);
     case v1::Resource::kConsumerGroup:

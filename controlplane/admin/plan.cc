@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/resource/credentials.h"
 #include "api/resource/digest.h"
+#include "api/resource/private_keys.h"
 #include "api/resource/rules.h"
 #include "api/resource/stored_form.h"
 #include "api/resource/walk.h"
@@ -47,11 +48,11 @@ Problem ProblemOf(const Key& key, const resource::Location& location, std::strin
                  line};
 }
 
-// Credentials that stand as hashes, by the field in which they stand.
+// Secrets that stand as hashes, by the field in which they stand.
 std::vector<std::pair<std::string, std::string>> HashesIn(const v1::Resource& resource) {
   using google::protobuf::FieldDescriptor;
   using google::protobuf::Message;
-  static const resource::FieldFinder& finder = *new resource::FieldFinder(&resource::IsCredential);
+  static const resource::FieldFinder& finder = *new resource::FieldFinder(&resource::IsSecret);
   std::vector<std::pair<std::string, std::string>> hashes;
   const auto add = [&](std::string path, const std::string& text) {
     if (!resource::IsHashedCredential(text)) return;
@@ -162,6 +163,10 @@ class ApplyPlanner {
     }
     const auto before = state_.resources.Find(key);
     if (owner_.has_value()) Stamp(key, location, before.get(), resource);
+    if (before != nullptr) {
+      const absl::StatusOr<v1::Resource> stored = Parse(*before);
+      if (stored.ok()) resource::RestorePrivateKeys(resource, *stored);
+    }
     const v1::Resource as_given = resource;
     resource::ToStoredForm(resource);
     std::string bytes = resource::Serialise(resource);
@@ -193,7 +198,7 @@ class ApplyPlanner {
                   absl::StrCat(owner_->ToString(), ", or adopt (--adopt) to take it over")));
   }
 
-  // A hash stands for a credential that is stored; one made up would admit whoever knows what it
+  // A hash stands for a secret that is stored; one made up would admit whoever knows what it
   // is the hash of.
   void CheckHashes(const Key& key, const resource::Location& location,
                    const store::StoredResource* before, const v1::Resource& resource) {
@@ -210,7 +215,7 @@ class ApplyPlanner {
       if (known.count(hash) != 0) continue;
       plan_.objections.AddInvalid(ProblemOf(key, location, path,
                                             "is a hash that is not stored for this resource",
-                                            "the credential itself, or a hash as it was listed"));
+                                            "the secret itself, or a hash as it was listed"));
     }
   }
 

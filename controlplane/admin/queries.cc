@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/resource/diff.h"
+#include "api/resource/private_keys.h"
 #include "api/resource/problem.h"
 #include "api/resource/selector.h"
 #include "base/status_macros.h"
@@ -70,7 +71,9 @@ class Listing {
       const store::StoredResource& stored = **next_;
       if (!Matches(labels_, stored.bytes)) continue;
       // What is stored was serialised here and parses.
-      if (part.add_resources()->ParseFromString(stored.bytes)) bytes += stored.bytes.size();
+      v1::Resource& resource = *part.add_resources();
+      if (resource.ParseFromString(stored.bytes)) bytes += stored.bytes.size();
+      resource::HidePrivateKeys(resource);
     }
     return true;
   }
@@ -116,6 +119,7 @@ absl::StatusOr<v1::GetResponse> Get(store::Ledger& ledger, const v1::GetRequest&
   if (stored == nullptr) return Missing(key, request.generation());
   v1::GetResponse response;
   ASSIGN_OR_RETURN(*response.mutable_resource(), Parse(*stored));
+  resource::HidePrivateKeys(*response.mutable_resource());
   response.set_generation(reading.generation);
   response.set_changed_in(stored->changed_in);
   return response;
@@ -169,8 +173,14 @@ v1::Change ChangeOf(const Key& key, const v1::Resource* before, const v1::Resour
       change.add_fields(std::move(field));
     }
   }
-  if (with_content && before != nullptr) *change.mutable_before() = *before;
-  if (with_content && after != nullptr) *change.mutable_after() = *after;
+  if (with_content && before != nullptr) {
+    *change.mutable_before() = *before;
+    resource::HidePrivateKeys(*change.mutable_before());
+  }
+  if (with_content && after != nullptr) {
+    *change.mutable_after() = *after;
+    resource::HidePrivateKeys(*change.mutable_after());
+  }
   return change;
 }
 

@@ -8,7 +8,9 @@
 
 #include "api/match/normalise.h"
 #include "api/match/table.h"
+#include "proxy/exchange/client_cert.h"
 #include "proxy/net/address.h"
+#include "proxy/net/tls/server_context.h"
 #include "proxy/observe/access_log_format.h"
 #include "proxy/observe/log_thread.h"
 #include "proxy/observe/worker_metrics.h"
@@ -70,6 +72,8 @@ struct ListenerRules {
   match::EscapedSlashes escaped_slashes = match::EscapedSlashes::kReject;
   uint64_t max_body_bytes = UINT64_MAX;
   std::vector<net::IpRange> trusted_proxies;
+  std::shared_ptr<const net::tls::ServerContext> tls;  // Null: plain.
+  ForwardClientCert forward_client_cert;
 };
 
 }  // namespace sluice::exchange

@@ -52,6 +52,26 @@ Exchange::~Exchange() {
 
 // --- Request head --------------------------------------------------------------------------------
 
+Client Exchange::FindClient(const ListenerRules& rules) {
+  const net::SecureLayer* const secure = client_.secure();
+  absl::string_view client_cert;
+  if (rules.tls != nullptr) {
+    client_cert = TakeClientCert(request_, rules.forward_client_cert,
+                                 secure != nullptr ? secure->peer() : nullptr);
+  }
+  const Client client = ApplyForwarded(request_, client_.peer_address().ip(), secure != nullptr,
+                                       rules.trusted_proxies);
+  if (!client_cert.empty()) request_.headers.Set(kClientCertHeader, client_cert);
+  return client;
+}
+
+// What was demanded of the client for one name must not open the door of another.
+bool Exchange::IsMisdirected(const ListenerRules& rules) const {
+  const net::SecureLayer* const secure = client_.secure();
+  if (rules.tls == nullptr || secure == nullptr || !rules.tls->has_client_auth()) return false;
+  return rules.tls->ScopeOf(request_.authority) != secure->client_auth_scope();
+}
+
 void Exchange::OnRequestHead(bool end) {
   request_ended_ = request_passed_ = end;
   if (end) summary_.request_end_ns = summary_.start_ns;
@@ -59,11 +79,11 @@ void Exchange::OnRequestHead(bool end) {
   if (listener_.rules == nullptr) return ReplyWithReason("draining");
   const ListenerRules& rules = *listener_.rules;
   max_body_bytes_ = rules.max_body_bytes;
-  const Client client = ApplyForwarded(request_, client_.peer_address().ip(),
-                                       client_.secure() != nullptr, rules.trusted_proxies);
+  const Client client = FindClient(rules);
   client_ip_ = client.ip;
   scheme_ = client.scheme;
   is_peer_trusted_ = client.is_peer_trusted;
+  if (IsMisdirected(rules)) return ReplyWithReason("misdirected_request");
   if (request_.method_id == Method::kConnect || request_.method_id == Method::kTrace) {
     return ReplyWithReason("method_not_supported");
   }

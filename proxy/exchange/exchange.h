@@ -24,6 +24,7 @@
 
 #include "proxy/exchange/attempt.h"
 #include "proxy/exchange/attempt_list.h"
+#include "proxy/exchange/forwarded.h"
 #include "proxy/exchange/retry.h"
 #include "proxy/exchange/worker.h"
 #include "proxy/http/stream.h"
@@ -117,6 +118,8 @@ class Exchange final : public plugins::Stream,
 
   // Request.
   void NoteTarget();
+  Client FindClient(const ListenerRules& rules);
+  bool IsMisdirected(const ListenerRules& rules) const;
   bool NormalisePath();
   bool MatchRoute();
   void AnswerUnmatched();

@@ -13,6 +13,8 @@ namespace {
 constexpr int kNice = 10;
 // How soon after a change what it replaced is looked at, and again while an exchange uses it.
 constexpr int64_t kReapNs = 100'000'000;
+// Three keys open tickets, so one is good for at least twice this.
+constexpr int64_t kTicketKeyNs = int64_t{6} * 3600 * 1'000'000'000;
 
 std::vector<exchange::PinTable*> PinsOf(const std::vector<server::Worker*>& workers) {
   std::vector<exchange::PinTable*> pins;
@@ -34,7 +36,16 @@ BuildThread::BuildThread(const Clock& clock, runtime::PluginMaker maker,
                  }),
       hooks_(std::move(hooks)),
       reap_timer_(loop_.timers(), &event::Timer::Call<BuildThread, &BuildThread::OnReapTimer>,
-                  this) {}
+                  this),
+      ticket_timer_(loop_.timers(), &event::Timer::Call<BuildThread, &BuildThread::OnTicketTimer>,
+                    this) {
+  ticket_timer_.SetAt(loop_.now_ns() + kTicketKeyNs);
+}
+
+void BuildThread::OnTicketTimer() {
+  builder_.tickets().Rotate();
+  ticket_timer_.SetAt(loop_.now_ns() + kTicketKeyNs);
+}
 
 BuildThread::~BuildThread() { Join(); }
 

@@ -67,6 +67,8 @@ class BuildThread {
   void YieldToRequests();
   void ReapLater();
   void OnReapTimer();
+  // A new key seals session tickets.
+  void OnTicketTimer();
 
   Applied FromFaults(const std::vector<server::BindFault>& faults) const;
 
@@ -79,6 +81,7 @@ class BuildThread {
   const Hooks hooks_;
   std::set<std::string> names_;
   event::Timer reap_timer_;
+  event::Timer ticket_timer_;
   std::thread thread_;
 };
 

@@ -9,6 +9,7 @@
 #include "api/resource/digest.h"
 #include "api/resource/files.h"
 #include "api/resource/key.h"
+#include "api/resource/secret_source.h"
 #include "api/validate/configuration.h"
 #include "base/log.h"
 
@@ -66,7 +67,9 @@ void FileSource::OnEvents(uint32_t) {
 void FileSource::OnSettled() { Read(); }
 
 bool FileSource::Read() {
-  resource::ReadResult read = resource::ReadPath(path_);
+  resource::ReadOptions options;
+  options.resolve_secret = &resource::ReadSecret;
+  resource::ReadResult read = resource::ReadPath(path_, options);
   const std::vector<resource::Problem> problems = validate::ValidateConfiguration(read);
   if (resource::HasError(problems)) {
     on_problems_(problems);

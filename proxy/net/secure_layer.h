@@ -63,8 +63,9 @@ class SecureLayer {
   virtual bool is_resumed() const = 0;
   // Null if it showed none.
   virtual const PeerIdentity* peer() const = 0;
-  // Which of the listener's rules about clients' certificates it was held to.
-  virtual uint32_t client_auth_scope() const = 0;
+  // What it was held to about clients' certificates: a number for each set of demands, the same in
+  // every generation; 0 for none.
+  virtual uint64_t client_auth_scope() const = 0;
   // Why the handshake failed, or what came after it is broken: "certificate_expired",
   // "unknown_ca", ...; "" if neither is the case.
   virtual absl::string_view failure() const = 0;
@@ -83,6 +84,8 @@ struct PeerIdentity {
   std::string chain_pem;  // It and what it came with.
   std::vector<std::string> dns_names;
   std::vector<std::string> uris;
+  std::string dns_list;  // The same with commas between, for logs.
+  std::string uri_list;
 };
 
 // A socket and what its bytes go through, to be handed from one that set it up to one that uses it.

@@ -56,6 +56,15 @@ bool IsText(LogField field) {
     case F::kUpstreamHost:
     case F::kNode:
     case F::kHostname:
+    case F::kTlsVersion:
+    case F::kTlsCipher:
+    case F::kServerName:
+    case F::kPeerSubject:
+    case F::kPeerIssuer:
+    case F::kPeerSerial:
+    case F::kPeerSha256:
+    case F::kPeerDns:
+    case F::kPeerUri:
       return true;
     default:
       return false;
@@ -231,6 +240,24 @@ class Value {
         return Text(record.node);
       case F::kHostname:
         return Text(record.hostname);
+      case F::kTlsVersion:
+        return Text(record.tls_version);
+      case F::kTlsCipher:
+        return Text(record.tls_cipher);
+      case F::kServerName:
+        return Text(record.server_name);
+      case F::kPeerSubject:
+        return Text(record.peer_subject);
+      case F::kPeerIssuer:
+        return Text(record.peer_issuer);
+      case F::kPeerSerial:
+        return Text(record.peer_serial);
+      case F::kPeerSha256:
+        return Text(record.peer_sha256);
+      case F::kPeerDns:
+        return Text(record.peer_dns);
+      case F::kPeerUri:
+        return Text(record.peer_uri);
     }
   }
 

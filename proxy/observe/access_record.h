@@ -60,6 +60,17 @@ struct AccessRecord {
   uint64_t generation = 0;
   absl::string_view node;
   absl::string_view hostname;
+
+  // Of a client that came over TLS, and of the certificate that it showed.
+  absl::string_view tls_version;
+  absl::string_view tls_cipher;
+  absl::string_view server_name;
+  absl::string_view peer_subject;
+  absl::string_view peer_issuer;
+  absl::string_view peer_serial;
+  absl::string_view peer_sha256;
+  absl::string_view peer_dns;
+  absl::string_view peer_uri;
 };
 
 }  // namespace sluice::observe

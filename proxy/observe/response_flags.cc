@@ -141,6 +141,9 @@ constexpr auto kTable = std::to_array<Reason>({
      "A chunk's size, extension or end is not valid."},
     {"bad_trailers", 400, F::kClientProtocolError, "http_request_error",
      "A trailer that frames, routes or authenticates the message."},
+    {"misdirected_request", 421, F::kClientProtocolError, "http_request_error",
+     "The connection was opened under another name, of which other client certificates are asked; "
+     "the client should open one for this name."},
     {"unsupported_expectation", 417, F::kClientProtocolError, "http_request_error",
      "Expect asks for something other than 100-continue."},
 

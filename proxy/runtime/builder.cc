@@ -12,6 +12,7 @@
 #include "api/validate/resource.h"
 #include "proxy/runtime/builder_draft.h"
 #include "proxy/runtime/convert.h"
+#include "proxy/runtime/tls.h"
 
 namespace sluice::runtime {
 
@@ -30,6 +31,7 @@ Builder::Outcome Builder::Build(const Change& change) {
   Draft draft;
   Sort(change, draft);
   CompileLayers(draft);
+  CompileCertificates(draft);
   CheckListeners(draft);
   CollectRoutes(draft);
   CompileRoutes(draft);
@@ -82,14 +84,47 @@ void Builder::CompileLayers(Draft& draft) const {
   compile(Kind::kConsumerGroup, [](const v1::Resource& r) { return r.consumer_group().plugins(); });
 }
 
+void Builder::CompileCertificates(Draft& draft) const {
+  for (const auto& [name, resource] : draft.upserts[Kind::kCertificate]) {
+    draft.certificates[name] = ToCertificate(*resource, draft.problems);
+  }
+}
+
 void Builder::CheckListeners(Draft& draft) const {
   for (const auto& [name, resource] : draft.upserts[Kind::kListener]) {
-    ListenerSpec& spec = draft.listeners[name];
-    spec = ToListenerSpec(*resource, draft.problems);
-    if (resource->listener().has_access_log()) {
-      spec.access_log = ToAccessLog(*resource, log_, draft.problems);
-    }
+    CheckListener(*resource, draft);
   }
+  const auto present = parsed_.find(Kind::kListener);
+  if (draft.certificates.empty() || present == parsed_.end()) return;
+  for (const auto& [name, resource] : present->second) {
+    const bool stays =
+        !draft.listeners.contains(name) && !draft.removals[Kind::kListener].contains(name);
+    if (stays && UsesChangedCertificate(*resource, draft)) CheckListener(*resource, draft);
+  }
+}
+
+bool Builder::UsesChangedCertificate(const v1::Resource& listener, const Draft& draft) const {
+  const auto& names = listener.listener().tls().certificates();
+  return std::any_of(names.begin(), names.end(), [&draft](const std::string& name) {
+    return draft.certificates.contains(name);
+  });
+}
+
+void Builder::CheckListener(const v1::Resource& resource, Draft& draft) const {
+  ListenerSpec& spec = draft.listeners[resource.name()];
+  spec = ToListenerSpec(resource, draft.problems);
+  if (resource.listener().has_access_log()) {
+    spec.access_log = ToAccessLog(resource, log_, draft.problems);
+  }
+  if (!resource.listener().has_tls()) return;
+  const auto find = [&](const std::string& name) -> std::shared_ptr<const net::tls::Certificate> {
+    if (const auto it = draft.certificates.find(name); it != draft.certificates.end()) {
+      return it->second;
+    }
+    const auto it = certificates_.find(name);
+    return it != certificates_.end() ? it->second : nullptr;
+  };
+  spec.tls = ToServerContext(resource, find, tickets_, draft.problems);
 }
 
 void Builder::CollectRoutes(Draft& draft) const {

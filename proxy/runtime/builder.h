@@ -78,6 +78,8 @@ class Builder {
   bool has_retired() const { return !retired_.empty(); }
 
   std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
+  // Of all listeners; rotate them now and then.
+  net::tls::TicketKeys& tickets() { return *tickets_; }
   size_t route_count() const { return routes_.size(); }
 
  private:
@@ -101,7 +103,10 @@ class Builder {
 
   void Sort(const Change& change, Draft& draft) const;
   void CompileLayers(Draft& draft) const;
+  void CompileCertificates(Draft& draft) const;
   void CheckListeners(Draft& draft) const;
+  void CheckListener(const v1::Resource& listener, Draft& draft) const;
+  bool UsesChangedCertificate(const v1::Resource& listener, const Draft& draft) const;
   void CollectRoutes(Draft& draft) const;
   void CompileRoutes(Draft& draft);
   ChainPair ChainsOf(const v1::Resource& route, Draft& draft);
@@ -142,6 +147,8 @@ class Builder {
 
   ClusterBook clusters_;
   std::map<Kind, Parsed> parsed_;  // Kind, name. All kinds but Route and Upstream.
+  std::map<std::string, std::shared_ptr<const net::tls::Certificate>> certificates_;
+  const std::shared_ptr<net::tls::TicketKeys> tickets_ = std::make_shared<net::tls::TicketKeys>();
   std::map<Kind, Layers> layers_;  // Kind, name: Service, PluginSet, GlobalRule, Consumer...
   absl::flat_hash_map<std::string, RouteEntry> routes_;
   // Who uses what: "Service/x" or "PluginSet/x" to names of routes.

@@ -65,6 +65,8 @@ void Builder::Commit(const Change& change, Draft& draft) {
     if (kind == Kind::kRoute || kind == Kind::kUpstream) continue;
     for (auto& [name, resource] : resources) parsed_[kind][name] = resource;
   }
+  for (auto& [name, certificate] : draft.certificates) certificates_[name] = certificate;
+  for (const std::string& name : draft.removals[Kind::kCertificate]) certificates_.erase(name);
   for (auto& [kind, layers] : draft.layers) {
     for (auto& [name, layer] : layers) layers_[kind][name] = layer;
   }
@@ -243,6 +245,7 @@ void Builder::UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& d
   FillRules(*parsed_.at(Kind::kListener).at(name), *rules);
   rules->routes = entry.routes;
   rules->global = entry.global;
+  rules->tls = spec.tls;
   spec.rules = std::move(rules);
   spec.metrics = entry.metrics->group();
   spec.metrics_owner = entry.metrics;

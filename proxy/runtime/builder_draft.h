@@ -22,6 +22,7 @@ struct Builder::Draft {
   // Routes to compile: upserted, or using something that changed.
   std::map<std::string, std::shared_ptr<const v1::Resource>> routes;
   std::map<std::string, exchange::CompiledRoute> compiled;
+  std::map<std::string, std::shared_ptr<const net::tls::Certificate>> certificates;
   std::map<std::string, ListenerSpec> listeners;
   absl::flat_hash_map<std::string, ChainPair> shared_chains;
   bool keeps_shared_chains = true;

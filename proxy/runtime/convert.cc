@@ -2,6 +2,7 @@
 
 #include "proxy/net/address.h"
 #include "proxy/runtime/durations.h"
+#include "proxy/runtime/tls.h"
 
 namespace sluice::runtime {
 namespace {
@@ -72,6 +73,9 @@ ListenerSpec ToListenerSpec(const v1::Resource& resource,
   }
   if (listener.limits().has_connections()) spec.max_connections = listener.limits().connections();
   FillServerSettings(listener, spec.http);
+  if (listener.tls().has_handshake_timeout()) {
+    spec.tls_handshake_timeout_ns = ToNanos(listener.tls().handshake_timeout());
+  }
   return spec;
 }
 
@@ -84,6 +88,7 @@ void FillRules(const v1::Resource& resource, exchange::ListenerRules& rules) {
   } else if (listener.escaped_slashes() == v1::Listener::ESCAPED_SLASHES_DECODE) {
     rules.escaped_slashes = match::EscapedSlashes::kDecode;
   }
+  rules.forward_client_cert = ToForwardClientCert(listener.tls().forward_client_cert());
   for (const std::string& range : listener.client_address().trusted_proxies()) {
     if (const auto parsed = net::IpRange::Parse(range)) rules.trusted_proxies.push_back(*parsed);
   }

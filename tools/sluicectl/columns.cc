@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "api/resource/rules.h"
+#include "api/x509/certificate.h"
 #include "google/protobuf/descriptor.h"
 #include "tools/sluicectl/table.h"
 
@@ -40,6 +42,16 @@ std::string Addresses(const v1::Upstream& upstream) {
   return ShortList(addresses);
 }
 
+std::vector<std::string> CertificateCells(const v1::Certificate& certificate) {
+  const auto chain = x509::ParseCertificates(certificate.certificate_chain());
+  if (!chain.ok()) return {"", "", ""};
+  const x509::Certificate& own = chain->front();
+  const bool is_rsa = own.key.type == x509::KeyType::kRsa;
+  return {ShortList(own.dns_names),
+          absl::FormatTime("%Y-%m-%d", own.not_after, absl::UTCTimeZone()),
+          is_rsa ? absl::StrCat("RSA-", own.key.bits) : "ECDSA"};
+}
+
 std::string Policy(const v1::Upstream& upstream) {
   const std::string text = resource::EnumText(*v1::Upstream::Policy_descriptor()->FindValueByNumber(
       v1::Upstream::Policy_IsValid(upstream.policy()) ? upstream.policy() : 0));
@@ -57,6 +69,8 @@ std::string Labels(const v1::Resource& resource) {
 
 std::vector<std::string> OwnTitles(Kind kind) {
   switch (kind) {
+    case Kind::kCertificate:
+      return {"NAMES", "EXPIRES", "KEY"};
     case Kind::kConsumer:
       return {"GROUP", "KEYS", "PLUGINS"};
     case Kind::kConsumerGroup:
@@ -80,6 +94,8 @@ std::vector<std::string> OwnTitles(Kind kind) {
 
 std::vector<std::string> OwnCells(Kind kind, const v1::Resource& resource) {
   switch (kind) {
+    case Kind::kCertificate:
+      return CertificateCells(resource.certificate());
     case Kind::kConsumer:
       return {resource.consumer().consumer_group(),
               absl::StrCat(resource.consumer().credentials().key_auth_size()),

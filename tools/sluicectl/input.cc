@@ -12,47 +12,17 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "api/resource/files.h"
+#include "api/resource/secret_source.h"
 #include "api/validate/configuration.h"
 #include "base/nearest.h"
 #include "tools/sluicectl/client.h"
 #include "tools/sluicectl/failure.h"
 
 namespace sluice::sluicectl {
-namespace {
-
-// No credential is longer; a wrong path may lead to anything.
-constexpr size_t kMostSecretBytes = 64 << 10;
-
-absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  std::string text(kMostSecretBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMostSecretBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 64KiB"));
-  }
-  // The newline that editors put at the end is no part of a key.
-  absl::StripTrailingAsciiWhitespace(&text);
-  if (text.empty()) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
-  return text;
-}
-
-absl::StatusOr<std::string> ResolveSecret(const resource::SecretSource& source) {
-  if (source.place == resource::SecretSource::Place::kFile) return ReadSecretFile(source.name);
-  const char* value = std::getenv(source.name.c_str());
-  if (value == nullptr || *value == '\0') {
-    return absl::NotFoundError(absl::StrCat("environment variable ", source.name, " is not set"));
-  }
-  return std::string(value);
-}
-
-}  // namespace
 
 resource::ReadOptions ReadingHere() {
   resource::ReadOptions options;
-  options.resolve_secret = &ResolveSecret;
+  options.resolve_secret = &resource::ReadSecret;
   return options;
 }
 

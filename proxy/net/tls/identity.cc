@@ -15,6 +15,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace sluice::net::tls {
 namespace {
@@ -121,6 +122,8 @@ std::unique_ptr<const PeerIdentity> IdentityOf(const STACK_OF(CRYPTO_BUFFER) * c
   Names names = NamesOf(*certificate);
   identity->dns_names = std::move(names.dns);
   identity->uris = std::move(names.uris);
+  identity->dns_list = absl::StrJoin(identity->dns_names, ",");
+  identity->uri_list = absl::StrJoin(identity->uris, ",");
   uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_Digest(CRYPTO_BUFFER_data(leaf), CRYPTO_BUFFER_len(leaf), digest, &size, EVP_sha256(),

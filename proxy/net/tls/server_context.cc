@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 
 #include "absl/strings/ascii.h"
@@ -121,12 +122,17 @@ absl::Status ServerContext::Build() {
     if (fallback_.ecdsa < 0) fallback_.ecdsa = same.ecdsa;
     if (fallback_.rsa < 0) fallback_.rsa = same.rsa;
   }
-  session_ids_.push_back(Sha256(absl::StrCat("server\n", settings_.name)));
+  session_id_ = Sha256(absl::StrCat("server\n", settings_.name));
   for (const ClientAuth& auth : settings_.client_auth) {
-    session_ids_.push_back(Sha256(absl::StrCat(
-        "client_auth\n", settings_.name, "\n", auth.is_required ? "required\n" : "optional\n",
-        auth.trust->digest(), "\n", absl::StrJoin(auth.subject_alt_names, "\n"), "\n\n",
-        absl::StrJoin(auth.server_names, "\n"))));
+    // Not the names for which it holds: who met the same demands under another name met these.
+    Demand demand{&auth,
+                  Sha256(absl::StrCat("client_auth\n", settings_.name, "\n", auth.is_required,
+                                      auth.trust->digest(), "\n",
+                                      absl::StrJoin(auth.subject_alt_names, "\n"))),
+                  0};
+    std::memcpy(&demand.scope, demand.session_id.data(), sizeof(demand.scope));
+    demand.scope |= 1;
+    demands_.push_back(std::move(demand));
   }
   return absl::OkStatus();
 }
@@ -193,11 +199,16 @@ ssl_select_cert_result_t ServerContext::OnClientHello(const SSL_CLIENT_HELLO* he
   const std::string name = absl::AsciiStrToLower(sni == nullptr ? "" : sni);
   const int identity = self.ChooseIdentity(*hello, name);
   if (identity != 0) SSL_set_SSL_CTX(ssl, self.identities_[identity].context.get());
-  const uint32_t scope = self.ScopeOfName(name);
-  Session::Of(ssl).set_client_auth_scope(scope);
-  const std::string& id = self.session_ids_[scope];
+  const Demand* const demand = self.DemandFor(name);
+  const std::string& id = demand != nullptr ? demand->session_id : self.session_id_;
   SSL_set_session_id_context(ssl, reinterpret_cast<const uint8_t*>(id.data()), id.size());
-  if (scope != 0) self.ApplyClientAuth(ssl, scope);
+  if (demand != nullptr) {
+    Session::Of(ssl).set_client_auth_scope(demand->scope);
+    const ClientAuth& auth = *demand->auth;
+    const int mode = SSL_VERIFY_PEER | (auth.is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+    SSL_set_custom_verify(ssl, mode, &ServerContext::OnVerify);
+    SSL_set0_client_CAs(ssl, auth.trust->SubjectNames().release());
+  }
   return ssl_select_cert_success;
 }
 
@@ -221,40 +232,38 @@ int ServerContext::OnProtocols(SSL*, const uint8_t** out, uint8_t* out_size, con
 
 // --- Clients' certificates -----------------------------------------------------------------------
 
-uint32_t ServerContext::ScopeOfName(absl::string_view name) const {
-  uint32_t fallback = 0;
-  uint32_t wildcard = 0;
-  for (size_t i = 0; i < settings_.client_auth.size(); ++i) {
-    const auto scope = static_cast<uint32_t>(i + 1);
-    const std::vector<std::string>& names = settings_.client_auth[i].server_names;
-    if (names.empty() && fallback == 0) fallback = scope;
+const ServerContext::Demand* ServerContext::DemandFor(absl::string_view name) const {
+  const Demand* fallback = nullptr;
+  const Demand* wildcard = nullptr;
+  for (const Demand& demand : demands_) {
+    const std::vector<std::string>& names = demand.auth->server_names;
+    if (names.empty() && fallback == nullptr) fallback = &demand;
     for (const std::string& pattern : names) {
-      if (pattern == name) return scope;
-      if (wildcard == 0 && CoversDns(pattern, name)) wildcard = scope;
+      if (pattern == name) return &demand;
+      if (wildcard == nullptr && CoversDns(pattern, name)) wildcard = &demand;
     }
   }
-  return wildcard != 0 ? wildcard : fallback;
+  return wildcard != nullptr ? wildcard : fallback;
 }
 
-uint32_t ServerContext::ScopeOf(absl::string_view host) const {
+uint64_t ServerContext::ScopeOf(absl::string_view host) const {
   const size_t bracket = host.rfind(']');
   const size_t colon = host.rfind(':');
   if (colon != absl::string_view::npos && (bracket == absl::string_view::npos || colon > bracket)) {
     host = host.substr(0, colon);
   }
-  return ScopeOfName(absl::AsciiStrToLower(host));
-}
-
-void ServerContext::ApplyClientAuth(SSL* ssl, uint32_t scope) const {
-  const ClientAuth& auth = settings_.client_auth[scope - 1];
-  const int mode = SSL_VERIFY_PEER | (auth.is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
-  SSL_set_custom_verify(ssl, mode, &ServerContext::OnVerify);
-  SSL_set0_client_CAs(ssl, auth.trust->SubjectNames().release());
+  const Demand* const demand = DemandFor(absl::AsciiStrToLower(host));
+  return demand != nullptr ? demand->scope : 0;
 }
 
 ssl_verify_result_t ServerContext::OnVerify(SSL* ssl, uint8_t* out_alert) {
   Session& session = Session::Of(ssl);
-  const ClientAuth& auth = Of(ssl).settings_.client_auth[session.client_auth_scope() - 1];
+  const std::vector<Demand>& demands = Of(ssl).demands_;
+  const auto demand = std::find_if(demands.begin(), demands.end(), [&](const Demand& candidate) {
+    return candidate.scope == session.client_auth_scope();
+  });
+  if (demand == demands.end()) return ssl_verify_invalid;
+  const ClientAuth& auth = *demand->auth;
   const Trust::Verdict verdict =
       auth.trust->Verify(SSL_get0_peer_certificates(ssl), Trust::Purpose::kClient);
   if (!verdict.ok) {

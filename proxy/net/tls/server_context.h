@@ -56,9 +56,9 @@ class ServerContext final {
   // The layer of an accepted connection. This must live until its handshake is done.
   std::unique_ptr<SecureLayer> NewSession(IoContext& io) const;
 
-  // Which rule about clients' certificates holds for a connection that asked for `host`, which may
-  // have upper case and a port: compare with SecureLayer::client_auth_scope().
-  uint32_t ScopeOf(absl::string_view host) const;
+  // What is demanded of clients' certificates for `host`, which may have upper case and a port: to
+  // be compared with SecureLayer::client_auth_scope().
+  uint64_t ScopeOf(absl::string_view host) const;
   bool has_client_auth() const { return !settings_.client_auth.empty(); }
 
  private:
@@ -73,13 +73,20 @@ class ServerContext final {
     int rsa = -1;
   };
 
+  // A rule about clients' certificates, prepared.
+  struct Demand {
+    const ClientAuth* auth;
+    std::string session_id;  // What sessions are bound to.
+    uint64_t scope;
+  };
+
   explicit ServerContext(ServerSettings settings) : settings_(std::move(settings)) {}
   absl::Status Build();
   bssl::UniquePtr<SSL_CTX> NewContext();
   const Choice& ChoiceFor(absl::string_view name) const;
   int ChooseIdentity(const SSL_CLIENT_HELLO& hello, absl::string_view name) const;
-  void ApplyClientAuth(SSL* ssl, uint32_t scope) const;
-  uint32_t ScopeOfName(absl::string_view name) const;
+  // Null if nothing is demanded.
+  const Demand* DemandFor(absl::string_view name) const;
 
   static const ServerContext& Of(const SSL* ssl);
   static ssl_select_cert_result_t OnClientHello(const SSL_CLIENT_HELLO* hello);
@@ -94,8 +101,9 @@ class ServerContext final {
   absl::flat_hash_map<std::string, Choice> exact_;
   absl::flat_hash_map<std::string, Choice> wildcard_;  // Without the star: ".example.com".
   Choice fallback_;
-  // By scope: what sessions are bound to.
-  std::vector<std::string> session_ids_;
+  // One for each rule about clients' certificates.
+  std::vector<Demand> demands_;
+  std::string session_id_;  // What sessions without demands are bound to.
 };
 
 }  // namespace sluice::net::tls

@@ -200,11 +200,18 @@ TEST_F(ServerContextTest, ASessionOfOneNameOpensNoDoorOfAnother) {
 TEST_F(ServerContextTest, ScopesAreToldByName) {
   Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
          .client_auth = {{.server_names = {"*.b.example"}, .trust = Trusted()},
-                         {.server_names = {"c.b.example"}, .trust = Trusted()}}});
+                         {.server_names = {"c.b.example"},
+                          .trust = Trusted(),
+                          .subject_alt_names = {"x://alice"}}}});
+  const uint64_t any = server_context_->ScopeOf("x.b.example");
+  EXPECT_NE(any, 0u);
+  EXPECT_EQ(server_context_->ScopeOf("X.b.example:8443"), any);
+  EXPECT_NE(server_context_->ScopeOf("c.b.example"), any);
   EXPECT_EQ(server_context_->ScopeOf("a.example"), 0u);
-  EXPECT_EQ(server_context_->ScopeOf("X.b.example:8443"), 1u);
-  EXPECT_EQ(server_context_->ScopeOf("c.b.example"), 2u);
   EXPECT_EQ(server_context_->ScopeOf("[::1]:80"), 0u);
+  ASSERT_TRUE(Connect("x.b.example", {.subject_alt_names = {"a.example"},
+                                      .certificate = Load({.common_name = "alice"})}));
+  EXPECT_EQ(server_->client_auth_scope(), any);
 }
 
 TEST_F(ServerContextTest, OldVersionsAreNotSpoken) {

@@ -26,7 +26,7 @@ class Session final : public SecureLayer {
 
   static Session& Of(const SSL* ssl);
   // For what chooses the rules during the handshake.
-  void set_client_auth_scope(uint32_t scope) { client_auth_scope_ = scope; }
+  void set_client_auth_scope(uint64_t scope) { client_auth_scope_ = scope; }
   // As a client: who is being asked, what both must agree on ("" for anything), and where sessions
   // are kept (may be null).
   void SetServer(std::string host, absl::string_view protocol, SessionSlot* sessions);
@@ -47,7 +47,7 @@ class Session final : public SecureLayer {
   absl::string_view cipher() const override;
   bool is_resumed() const override;
   const PeerIdentity* peer() const override { return peer_.get(); }
-  uint32_t client_auth_scope() const override { return client_auth_scope_; }
+  uint64_t client_auth_scope() const override { return client_auth_scope_; }
   absl::string_view failure() const override { return failure_; }
 
  private:
@@ -69,7 +69,7 @@ class Session final : public SecureLayer {
   BlockRef held_;
   uint32_t held_begin_ = 0;
   uint32_t held_end_ = 0;
-  uint32_t client_auth_scope_ = 0;
+  uint64_t client_auth_scope_ = 0;
   bool is_over_ = false;    // The peer said so.
   bool is_broken_ = false;  // What it sent makes no sense.
   std::unique_ptr<const PeerIdentity> peer_;

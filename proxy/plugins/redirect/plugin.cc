@@ -65,6 +65,11 @@ Action Redirect::OnRequestHead(Stream& stream) {
     return Action::kStop;
   }
   const Origin origin = FindOrigin(stream);
+  // Where the client is already: sending it there again would have no end.
+  const bool is_there = (!settings_.scheme.empty() || !settings_.host.empty()) &&
+                        origin.scheme == stream.scheme() && origin.host == request.authority &&
+                        *path == request.path && !(settings_.strips_query && request.query);
+  if (is_there) return Action::kContinue;
   const bool has_query = request.query && !settings_.strips_query;
   const absl::string_view location =
       Join({origin.scheme, origin.host.empty() ? "" : "://", origin.host,

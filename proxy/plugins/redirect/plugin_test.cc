@@ -40,7 +40,17 @@ TEST_F(RedirectTest, AnotherHostKeepsSchemePathAndQuery) {
 
 TEST_F(RedirectTest, AnotherSchemeKeepsTheHostButNotThePort) {
   EXPECT_EQ(Location("scheme: 'https'", "/a"), "https://example.com/a");
-  EXPECT_EQ(Location("scheme: 'http'", "/a"), "http://example.com:8080/a");
+}
+
+TEST_F(RedirectTest, ARequestThatIsWhereItWouldBeSentIsLetThrough) {
+  for (const char* config : {"scheme: 'http'", "host: 'example.com:8080'",
+                             "scheme: 'http' host: 'example.com:8080' path: '/a'"}) {
+    PluginHarness h;
+    h.Add(&MakeRedirect, config);
+    h.Request("GET", "/a?b", {{"host", "example.com:8080"}});
+    EXPECT_TRUE(h.was_forwarded()) << config;
+  }
+  EXPECT_EQ(Location("scheme: 'http' strip_query: true", "/a?b"), "http://example.com:8080/a");
 }
 
 TEST_F(RedirectTest, APortOfAnIpv6HostIsDroppedToo) {

@@ -1,0 +1,138 @@
+// Certificates, and what listeners say about TLS.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "api/resource/testing/parse.h"
+#include "api/validate/resource.h"
+#include "proxy/net/tls/testing/authority.h"
+#include "sluice/v1/resource.pb.h"
+
+namespace sluice::validate {
+namespace {
+
+using net::tls::testing::Authority;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// "field: problem", warnings with "warning: " in front.
+std::vector<std::string> ProblemsOf(const v1::Resource& resource) {
+  std::vector<Problem> problems;
+  CheckResource(resource, problems);
+  resource::Sort(problems);
+  std::vector<std::string> lines;
+  for (const Problem& problem : problems) {
+    lines.push_back(
+        absl::StrCat(problem.is_warning ? "warning: " : "", problem.field, ": ", problem.problem));
+  }
+  return lines;
+}
+
+class CertificateTest : public ::testing::Test {
+ protected:
+  v1::Resource Make(const std::string& chain, const std::string& key) {
+    v1::Resource resource;
+    resource.set_name("a");
+    resource.mutable_certificate()->set_certificate_chain(chain);
+    resource.mutable_certificate()->set_private_key(key);
+    return resource;
+  }
+  Authority authority_{"ca"};
+  const Authority::Issued good_ = authority_.Issue({.common_name = "a", .names = {"DNS:a"}});
+};
+
+TEST_F(CertificateTest, AChainAndItsKeyAreValid) {
+  EXPECT_THAT(ProblemsOf(Make(good_.chain_pem + authority_.pem(), good_.key_pem)), IsEmpty());
+}
+
+TEST_F(CertificateTest, AKeyOfAnotherCertificateIsRefused) {
+  const auto other = authority_.Issue({.common_name = "b", .names = {"DNS:b"}});
+  EXPECT_THAT(ProblemsOf(Make(good_.chain_pem, other.key_pem)),
+              ElementsAre(HasSubstr("private_key: is not the key of the first certificate")));
+  EXPECT_THAT(ProblemsOf(Make(authority_.pem() + good_.chain_pem, good_.key_pem)),
+              ::testing::Contains(HasSubstr("private_key: is not the key")));
+}
+
+TEST_F(CertificateTest, AHashInThePlaceOfTheKeyIsNoProblem) {
+  EXPECT_THAT(ProblemsOf(Make(good_.chain_pem, "sha256:" + std::string(64, 'a'))), IsEmpty());
+}
+
+TEST_F(CertificateTest, WhatIsNoPemIsRefused) {
+  EXPECT_THAT(ProblemsOf(Make("x", "y")),
+              ElementsAre(HasSubstr("certificate_chain: holds no certificate"),
+                          HasSubstr("private_key: is not one private key")));
+  EXPECT_THAT(ProblemsOf(Make(good_.key_pem, good_.key_pem)),
+              ElementsAre(HasSubstr("certificate_chain: PEM block 1 is no CERTIFICATE")));
+}
+
+TEST_F(CertificateTest, BothAreRequired) {
+  EXPECT_THAT(ProblemsOf(Make("", "")),
+              ElementsAre(HasSubstr("certificate_chain: "), HasSubstr("private_key: ")));
+}
+
+TEST_F(CertificateTest, OneThatIsExpiredOrHasNoNamesIsWarnedOf) {
+  const auto old = authority_.Issue({.common_name = "a", .names = {"DNS:a"}, .days = -2});
+  EXPECT_THAT(ProblemsOf(Make(old.chain_pem, old.key_pem)),
+              ElementsAre(HasSubstr("warning: certificate_chain: expired on ")));
+  const auto nameless = authority_.Issue({.common_name = "a"});
+  EXPECT_THAT(ProblemsOf(Make(nameless.chain_pem, nameless.key_pem)),
+              ElementsAre(HasSubstr("warning: certificate_chain: has no subject alternative")));
+}
+
+TEST_F(CertificateTest, AnOcspResponseIsBase64) {
+  v1::Resource resource = Make(good_.chain_pem, good_.key_pem);
+  resource.mutable_certificate()->set_ocsp_response("?");
+  EXPECT_THAT(ProblemsOf(resource), ElementsAre("ocsp_response: is no base64"));
+}
+
+class ListenerTlsTest : public CertificateTest {
+ protected:
+  // Of a listener with these fields of `tls`; CA stands for an authority.
+  std::vector<std::string> Check(const std::string& tls) {
+    v1::Resource resource = resource::ParseResource(
+        absl::StrCat("kind: Listener\nname: a\naddress: '0.0.0.0:443'\ntls: ", tls));
+    for (auto& rule : *resource.mutable_listener()->mutable_tls()->mutable_client_auth()) {
+      if (rule.ca_certificates() == "CA") rule.set_ca_certificates(authority_.pem());
+    }
+    return ProblemsOf(resource);
+  }
+};
+
+TEST_F(ListenerTlsTest, WhatTheContractAllowsIsValid) {
+  EXPECT_THAT(Check("{certificates: [a, b], min_version: tls1.3, handshake_timeout: 5m,\n"
+                    "  client_auth: [{ca_certificates: CA, server_names: ['*.a.example', b]},\n"
+                    "                {ca_certificates: CA, mode: optional,\n"
+                    "                 subject_alt_names: ['spiffe://x/*']}],\n"
+                    "  forward_client_cert: {mode: append_forward, details: [subject, uri]}}"),
+              IsEmpty());
+}
+
+TEST_F(ListenerTlsTest, WhatItDoesNotIsRefused) {
+  EXPECT_THAT(Check("{}"), ElementsAre(HasSubstr("tls.certificates: ")));
+  EXPECT_THAT(Check("{certificates: [a, a]}"),
+              ElementsAre(HasSubstr("tls.certificates[1]: given twice")));
+  EXPECT_THAT(Check("{certificates: [a], handshake_timeout: 6m}"),
+              ElementsAre(HasSubstr("tls.handshake_timeout: ")));
+  EXPECT_THAT(Check("{certificates: [a], client_auth: [{ca_certificates: x}]}"),
+              ElementsAre(HasSubstr("tls.client_auth[0].ca_certificates: holds no certificate")));
+  EXPECT_THAT(Check("{certificates: [a], client_auth: [{}]}"),
+              ElementsAre(HasSubstr("tls.client_auth[0].ca_certificates: ")));
+  EXPECT_THAT(
+      Check("{certificates: [a], client_auth: [{ca_certificates: CA}, {ca_certificates: CA}]}"),
+      ElementsAre(HasSubstr("tls.client_auth[1].server_names: missing")));
+  EXPECT_THAT(Check("{certificates: [a], client_auth: [{ca_certificates: CA, server_names: [x]},\n"
+                    "  {ca_certificates: CA, server_names: [X, 'a:1', 'a.*']}]}"),
+              ElementsAre(HasSubstr("server_names[0]: \"X\" is in two rules"),
+                          HasSubstr("server_names[1]: is no name of a server"),
+                          HasSubstr("server_names[2]: is no name of a server")));
+  EXPECT_THAT(Check("{certificates: [a], forward_client_cert: {details: [subject]}}"),
+              ElementsAre(HasSubstr("details: has no meaning for this mode")));
+}
+
+}  // namespace
+}  // namespace sluice::validate
