@@ -16,7 +16,9 @@ constexpr size_t kMostAtOnce = 500;
 NodeNotes::~NodeNotes() {
   while (!marked_.empty()) {
     absl::Status status = ledger_.WriteProxyNotes(TakeMarked());
-    if (!status.ok()) LOG(WARNING) << "cannot remember proxies: " << status.message();
+    if (!status.ok()) {
+      LOG(WARNING) << "cannot remember proxies: " << status.message();
+    }
   }
 }
 
