@@ -131,6 +131,8 @@ TEST_F(ConfigStreamTest, OfTooManyThatAreGoneTheOldestIsForgotten) {
     proxy.Settle();
     proxy.Leave();
     proxy.TakeEnd();
+    // The proxy's side may see the end first.
+    control_plane_->WaitUntil(node, IsIn(State::DISCONNECTED));
     control_plane_->Advance(absl::Milliseconds(1));
   }
   std::vector<v1::ProxyStatus> listed;

@@ -353,7 +353,9 @@ TEST(PersistentSetTest, AgreesWithAModelAndKeepsOldCopies) {
     const auto it = copy.LowerBound(probe);
     const auto model_it = expected.lower_bound(probe);
     ASSERT_EQ(it == copy.end(), model_it == expected.end());
-    if (model_it != expected.end()) EXPECT_EQ((*it)->value, *model_it);
+    if (model_it != expected.end()) {
+      EXPECT_EQ((*it)->value, *model_it);
+    }
   }
 }
 
