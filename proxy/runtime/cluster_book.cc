@@ -43,11 +43,13 @@ void ClusterBook::Upsert(const v1::Resource& resource) {
     book.metrics = std::make_shared<UpstreamHandle>(
         metrics_.Acquire<observe::UpstreamMetric>({resource.name()}));
     book.breaker = std::make_shared<upstream::Breaker>();
+    book.board = std::make_shared<upstream::HealthBoard>();
   }
   upstream::Settings settings = ToUpstreamSettings(resource);
   settings.metrics = book.metrics->group();
   settings.metrics_owner = book.metrics;
   settings.breaker = book.breaker;
+  settings.board = book.board;
   book.settings = std::make_shared<const upstream::Settings>(std::move(settings));
   book.configured.clear();
   for (const v1::Endpoint& endpoint : resource.upstream().endpoints()) {
@@ -139,6 +141,7 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
                                                                    Book& book) {
   std::map<net::Address, upstream::Endpoint> endpoints;
   std::map<std::string, std::shared_ptr<EndpointHandle>> metrics;
+  std::map<net::Address, std::shared_ptr<upstream::EndpointHealth>> health;
   bool is_unresolved = false;
   for (const auto& [text, source] : AllSources(name, book)) {
     std::shared_ptr<EndpointHandle>& handle = metrics[text];
@@ -151,11 +154,15 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
     is_unresolved |= ips.empty();
     for (const net::IpAddress& ip : ips) {
       const net::Address address(ip, source.port);
-      endpoints.emplace(address,
-                        upstream::Endpoint{address, text, source.weight, handle->group(), handle});
+      std::shared_ptr<upstream::EndpointHealth>& known = health[address];
+      if (known == nullptr) known = book.health[address];
+      if (known == nullptr) known = std::make_shared<upstream::EndpointHealth>();
+      endpoints.emplace(address, upstream::Endpoint{address, text, source.weight, known,
+                                                    handle->group(), handle});
     }
   }
   book.endpoint_metrics = std::move(metrics);
+  book.health = std::move(health);
   std::vector<upstream::Endpoint> list;
   for (auto& [address, endpoint] : endpoints) list.push_back(std::move(endpoint));
   return std::make_shared<const upstream::EndpointSet>(book.settings->policy, std::move(list),

@@ -82,9 +82,11 @@ class ClusterBook {
     std::shared_ptr<const upstream::Settings> settings;
     std::shared_ptr<ClusterLease> lease;
     std::shared_ptr<upstream::Breaker> breaker;
+    std::shared_ptr<upstream::HealthBoard> board;
     std::shared_ptr<UpstreamHandle> metrics;
     std::map<std::string, Source> configured;                                 // By text.
     std::map<std::string, std::shared_ptr<EndpointHandle>> endpoint_metrics;  // By text.
+    std::map<net::Address, std::shared_ptr<upstream::EndpointHealth>> health;
   };
   struct Registered {
     Source source;

@@ -10,6 +10,7 @@
 #include "proxy/observe/worker_metrics.h"
 #include "proxy/upstream/balancer/endpoint_table.h"
 #include "proxy/upstream/breaker.h"
+#include "proxy/upstream/endpoint_health.h"
 #include "proxy/upstream/retry_policy.h"
 
 namespace sluice::upstream {
@@ -39,6 +40,8 @@ struct Settings {
   BreakerLimits breaker_limits;
   // Never null; of an upstream, one for all generations.
   std::shared_ptr<Breaker> breaker = std::make_shared<Breaker>();
+  // Never null; of an upstream, one for all generations.
+  std::shared_ptr<HealthBoard> board = std::make_shared<HealthBoard>();
   std::shared_ptr<const RetryPolicy> retry;  // Null: only what can do no harm.
   observe::MetricGroup<observe::UpstreamMetric> metrics;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
@@ -48,6 +51,8 @@ struct Endpoint {
   net::Address address;
   std::string name;  // As configured: "orders.internal:8080".
   uint32_t weight = 1;
+  // Never null; of an address of an upstream, one for all generations.
+  std::shared_ptr<EndpointHealth> health = std::make_shared<EndpointHealth>();
   observe::MetricGroup<observe::EndpointMetric> metrics;
   std::shared_ptr<const void> metrics_owner;
 };

@@ -1,0 +1,58 @@
+// What is known of the health of an upstream's endpoints: written by health checks and outlier
+// detection, read by every worker's choice of an endpoint.
+//
+// There is one HealthBoard for each upstream name and one EndpointHealth for each of its
+// addresses, over all generations: a change of the configuration forgets nothing. Whoever changes
+// what a choice depends on says so on the board, and each worker notices with one load at its next
+// pick; nothing waits and nothing is posted.
+//
+// Thread: any. Ownership: shared by the endpoint sets that hold the endpoint.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace sluice::upstream {
+
+// Counts changes. On a cache line of its own: it is read for each pick and seldom written.
+class alignas(64) HealthBoard {
+ public:
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  void NoteChange() { version_.fetch_add(1, std::memory_order_release); }
+
+ private:
+  std::atomic<uint64_t> version_{0};
+};
+
+class EndpointHealth {
+ public:
+  // Why an endpoint is not to be chosen, or only where no better one is left.
+  enum Flag : uint32_t {
+    kFailedCheck = 1,  // The last active checks failed.
+    kUnchecked = 2,    // Active checks are wanted, and none has come to an end yet.
+    kEjected = 4,      // By outlier detection.
+    kDegraded = 8,     // Serves, but said that it is not well.
+  };
+
+  uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
+  bool is_healthy() const { return (flags() & (kFailedCheck | kUnchecked | kEjected)) == 0; }
+  bool is_degraded() const { return (flags() & kDegraded) != 0; }
+
+  // True if that changed anything; the caller then tells the board.
+  bool Set(Flag flag) { return (flags_.fetch_or(flag, std::memory_order_relaxed) & flag) == 0; }
+  bool Clear(Flag flag) {
+    return (flags_.fetch_and(~uint32_t{flag}, std::memory_order_relaxed) & flag) != 0;
+  }
+
+  // Monotonic time since which it has been healthy, or known; slow start counts from here.
+  int64_t healthy_since_ns() const { return healthy_since_ns_.load(std::memory_order_relaxed); }
+  void SetHealthySince(int64_t now_ns) {
+    healthy_since_ns_.store(now_ns, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint32_t> flags_{0};
+  std::atomic<int64_t> healthy_since_ns_{0};
+};
+
+}  // namespace sluice::upstream
