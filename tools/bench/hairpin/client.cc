@@ -4,12 +4,12 @@
 #include <numeric>
 #include <utility>
 
-#include "tools/bench/hairpin/message_reader.h"
+#include "tools/bench/hairpin/h1_lane.h"
+#include "tools/bench/hairpin/h2_lane.h"
 
 namespace sluice::hairpin {
 namespace {
 
-constexpr size_t kReadBytes = 256 * 1024;
 constexpr int64_t kSweepNanos = 20'000'000;
 constexpr uint32_t kLoopback = 0x7f000000;
 
@@ -19,131 +19,20 @@ uint64_t ClientTally::failures() const {
   return std::accumulate(failed.begin(), failed.end(), uint64_t{0});
 }
 
-// One connection, with at most one request on it.
-//
-//   idle ── Begin ──▶ busy ── response complete ──▶ idle (or parting, until the peer closes)
-//
-// Not open is a kind of idle: Begin() opens it.
-class Client::Connection final : public Source {
- public:
-  Connection(Client& client, uint32_t source)
-      : client_(client), source_(source), reader_(MessageReader::Kind::kResponse) {}
-
-  void Begin(absl::string_view request, int64_t due, int64_t now) {
-    state_ = State::kBusy;
-    unsent_ = request;
-    due_ = due;
-    begun_ = now;
-    reader_.Reset(client_.plan_.is_head());
-    if (!transport_.is_open()) {
-      ++client_.tally_.connections;
-      connected_ = false;
-      const ClientOptions& options = client_.options_;
-      const uint32_t source = options.connect_per_request ? client_.NextSource() : source_;
-      if (!transport_.Connect(options.target, source, client_.loop_, *this)) {
-        return Fail(Failure::kConnect);
-      }
-    }
-    Flush();
-  }
-
-  void OnEvents(uint32_t events) override {
-    if (!transport_.is_open()) return;
-    if (!unsent_.empty()) {
-      if ((events & EPOLLERR) != 0) return Fail(connected_ ? Failure::kReset : Failure::kConnect);
-      Flush();
-    }
-    if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) Read((events & EPOLLRDHUP) != 0);
-  }
-
-  void FailIfOlderThan(int64_t moment) {
-    if (state_ == State::kBusy && begun_ < moment) Fail(Failure::kTimeout);
-  }
-
- private:
-  enum class State { kIdle, kBusy, kParting };
-
-  void Flush() {
-    const ssize_t sent = transport_.Send(unsent_);
-    if (sent == Transport::kFailed) {
-      return Fail(connected_ ? Failure::kReset : Failure::kConnect);
-    }
-    if (sent == Transport::kBlocked) return;
-    connected_ = true;
-    unsent_.remove_prefix(static_cast<size_t>(sent));
-  }
-
-  void Read(bool ended) {
-    static char buffer[kReadBytes];
-    while (transport_.is_open()) {
-      const ssize_t size = transport_.Receive(buffer, sizeof buffer);
-      if (size == Transport::kBlocked) return;
-      if (size <= 0) return OnEnd();
-      const bool drained = static_cast<size_t>(size) < sizeof buffer && !ended;
-      OnData(absl::string_view(buffer, static_cast<size_t>(size)));
-      if (drained) return;
-    }
-  }
-
-  void OnData(absl::string_view data) {
-    if (state_ != State::kBusy) return Fail(Failure::kMalformed);
-    const size_t used = reader_.Feed(data);
-    if (reader_.broken() || used < data.size()) return Fail(Failure::kMalformed);
-    if (reader_.done()) Complete();
-  }
-
-  void OnEnd() {
-    if (state_ == State::kBusy) {
-      reader_.Closed();
-      if (!reader_.done()) return Fail(Failure::kReset);
-      transport_.Close();
-      return Complete();
-    }
-    transport_.Close();
-    if (state_ == State::kParting) return Free();
-    ++client_.tally_.closed_while_idle;
-  }
-
-  void Complete() {
-    const ClientOptions& options = client_.options_;
-    if (reader_.status() != options.expect_status) return Fail(Failure::kStatus);
-    if (reader_.body_bytes() != options.expect_body_bytes) return Fail(Failure::kLength);
-    const bool parting = options.connect_per_request || reader_.wants_close();
-    client_.OnCompleted(due_);
-    if (!parting || !transport_.is_open()) return Free();
-    // The proxy closes first, so that the waiting port is not ours.
-    state_ = State::kParting;
-  }
-
-  void Fail(Failure failure) {
-    transport_.Close();
-    unsent_ = {};
-    state_ = State::kIdle;
-    client_.OnFailed(*this, failure);
-  }
-
-  void Free() {
-    state_ = State::kIdle;
-    client_.OnFree(*this);
-  }
-
-  Client& client_;
-  const uint32_t source_;
-  Transport transport_;
-  MessageReader reader_;
-  State state_ = State::kIdle;
-  bool connected_ = false;
-  absl::string_view unsent_;
-  int64_t due_ = 0;
-  int64_t begun_ = 0;
-};
-
 Client::Client(Loop& loop, RequestPlan& plan, const ClientOptions& options)
     : loop_(loop), plan_(plan), options_(options) {
+  Lane::Host& self = *this;
   for (size_t i = 0; i < options.connections; ++i) {
-    connections_.push_back(std::make_unique<Connection>(*this, NextSource()));
-    free_.push_back(connections_.back().get());
+    if (options.lane.streams == 0) {
+      lanes_.push_back(std::make_unique<H1Lane>(self));
+    } else {
+      sessions_.push_back(std::make_unique<H2Session>(self));
+      for (uint32_t n = 0; n < options.lane.streams; ++n) {
+        lanes_.push_back(std::make_unique<H2Lane>(*sessions_.back()));
+      }
+    }
   }
+  for (const auto& lane : lanes_) free_.push_back(lane.get());
 }
 
 Client::~Client() = default;
@@ -154,21 +43,28 @@ void Client::Start() {
   next_sweep_ = now + kSweepNanos;
   if (options_.rate > 0) return;
   while (!free_.empty() && in_flight_ < options_.most_in_flight && !Exhausted()) {
-    Connection& connection = *free_.front();
+    Lane& lane = *free_.front();
     free_.pop_front();
-    Give(connection, now);
+    Give(lane, now);
   }
+  for (const auto& session : sessions_) session->Flush();
 }
 
 int64_t Client::Tick(int64_t now) {
   if (now >= next_sweep_) {
     next_sweep_ = now + kSweepNanos;
-    for (const auto& connection : connections_) {
-      connection->FailIfOlderThan(now - options_.timeout_nanos);
+    for (const auto& lane : lanes_) {
+      lane->FailIfOlderThan(now - options_.timeout_nanos);
     }
-    for (Connection* connection : std::exchange(resting_, {})) OnFree(*connection);
+    for (Lane* lane : std::exchange(resting_, {})) OnFree(*lane);
   }
-  if (options_.rate <= 0) return next_sweep_;
+  if (options_.rate > 0) GiveWhatIsDue(now);
+  for (const auto& session : sessions_) session->Flush();
+  if (options_.rate <= 0 || Exhausted()) return next_sweep_;
+  return std::min(next_sweep_, static_cast<int64_t>(next_due_));
+}
+
+void Client::GiveWhatIsDue(int64_t now) {
   while (next_due_ <= static_cast<double>(now) && !Exhausted()) {
     const int64_t due = static_cast<int64_t>(next_due_);
     next_due_ += 1e9 / options_.rate;
@@ -177,17 +73,16 @@ int64_t Client::Tick(int64_t now) {
       tally_.longest_queue = std::max<uint64_t>(tally_.longest_queue, queue_.size());
       continue;
     }
-    Connection& connection = *free_.front();
+    Lane& lane = *free_.front();
     free_.pop_front();
-    Give(connection, due);
+    Give(lane, due);
   }
-  return Exhausted() ? next_sweep_ : std::min(next_sweep_, static_cast<int64_t>(next_due_));
 }
 
-void Client::Give(Connection& connection, int64_t due) {
+void Client::Give(Lane& lane, int64_t due) {
   ++begun_;
   ++in_flight_;
-  connection.Begin(plan_.Next(), due, options_.rate > 0 ? NowNanos() : due);
+  lane.Begin(plan_.Next(), due, options_.rate > 0 ? NowNanos() : due);
 }
 
 void Client::OnCompleted(int64_t due) {
@@ -198,31 +93,31 @@ void Client::OnCompleted(int64_t due) {
   if (due >= window_begin_ && due < window_end_) tally_.latency.Record(now - due);
 }
 
-void Client::OnFailed(Connection& connection, Failure failure) {
+void Client::OnFailed(Lane& lane, Failure failure) {
   ++finished_;
   ++tally_.failed[static_cast<size_t>(failure)];
   --in_flight_;
   // Not at once: a proxy that refuses everything would keep us in a loop.
-  resting_.push_back(&connection);
+  resting_.push_back(&lane);
 }
 
-void Client::OnFree(Connection& connection) {
+void Client::OnFree(Lane& lane) {
   if (!queue_.empty()) {
     const int64_t due = queue_.front();
     queue_.pop_front();
-    return Give(connection, due);
+    return Give(lane, due);
   }
-  free_.push_back(&connection);
+  free_.push_back(&lane);
   if (options_.rate > 0 || Exhausted()) return;
   // First in, first out: with fewer in flight than connections, each gets its turn.
-  Connection& next = *free_.front();
+  Lane& next = *free_.front();
   free_.pop_front();
   Give(next, NowNanos());
 }
 
 uint32_t Client::NextSource() {
-  if (options_.source_addresses == 0) return 0;
-  last_source_ = last_source_ % options_.source_addresses + 1;
+  if (options_.lane.source_addresses == 0) return 0;
+  last_source_ = last_source_ % options_.lane.source_addresses + 1;
   return kLoopback + last_source_;
 }
 
@@ -230,6 +125,7 @@ void Client::OpenWindow(int64_t now) {
   const auto failed = tally_.failed;
   tally_ = ClientTally();
   tally_.failed = failed;
+  if (options_.lane.tls != nullptr) options_.lane.tls->ResetCount();
   window_begin_ = now;
   window_end_ = INT64_MAX;
 }

@@ -13,26 +13,21 @@
 #include <vector>
 
 #include "tools/bench/hairpin/histogram.h"
-#include "tools/bench/hairpin/loop.h"
-#include "tools/bench/hairpin/request_plan.h"
-#include "tools/bench/hairpin/transport.h"
+#include "tools/bench/hairpin/lane.h"
 
 namespace sluice::hairpin {
 
+class H2Session;
+
 struct ClientOptions {
-  sockaddr_in target = {};
+  LaneOptions lane;
   size_t connections = 64;
   double rate = 0;                 // Requests a second; 0 is the closed loop.
   uint64_t requests = UINT64_MAX;  // How many to begin.
   size_t most_in_flight = SIZE_MAX;
-  bool connect_per_request = false;
-  uint32_t source_addresses = 0;  // Connect from 127.0.0.1 up to 127.0.0.N in turn; 0: anywhere.
-  int expect_status = 200;
-  uint64_t expect_body_bytes = 128;
   int64_t timeout_nanos = 10'000'000'000;
 };
 
-enum class Failure { kConnect, kReset, kTimeout, kStatus, kLength, kMalformed };
 inline constexpr std::array<const char*, 6> kFailureNames = {"connect", "reset",  "timeout",
                                                              "status",  "length", "malformed"};
 
@@ -48,7 +43,7 @@ struct ClientTally {
 };
 
 // Thread: the loop's. Lifetime: `loop` and `plan` outlive it.
-class Client {
+class Client final : private Lane::Host {
  public:
   Client(Loop& loop, RequestPlan& plan, const ClientOptions& options);
   ~Client();
@@ -72,25 +67,29 @@ class Client {
   const ClientTally& tally() const { return tally_; }
 
  private:
-  class Connection;
-
-  void Give(Connection& connection, int64_t due);
+  void Give(Lane& lane, int64_t due);
+  void GiveWhatIsDue(int64_t now);
   bool Exhausted() const { return stopped_ || begun_ == options_.requests; }
-  uint32_t NextSource();
 
-  // From Connection.
-  void OnCompleted(int64_t due);
-  void OnFailed(Connection& connection, Failure failure);
-  void OnFree(Connection& connection);
+  void OnConnecting() override { ++tally_.connections; }
+  void OnClosedWhileIdle() override { ++tally_.closed_while_idle; }
+  void OnCompleted(int64_t due) override;
+  void OnFailed(Lane& lane, Failure failure) override;
+  void OnFree(Lane& lane) override;
+  uint32_t NextSource() override;
+  Loop& loop() override { return loop_; }
+  const RequestPlan& plan() const override { return plan_; }
+  const LaneOptions& lane_options() const override { return options_.lane; }
 
   Loop& loop_;
   RequestPlan& plan_;
   const ClientOptions options_;
 
-  std::vector<std::unique_ptr<Connection>> connections_;
-  std::deque<Connection*> free_;
+  std::vector<std::unique_ptr<H2Session>> sessions_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::deque<Lane*> free_;
   std::deque<int64_t> queue_;         // When the waiting requests fell due; open loop.
-  std::vector<Connection*> resting_;  // Failed; free again at the next sweep.
+  std::vector<Lane*> resting_;  // Failed; free again at the next sweep.
   double next_due_ = 0;
   int64_t next_sweep_ = 0;
   int64_t window_begin_ = INT64_MAX;

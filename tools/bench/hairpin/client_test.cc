@@ -20,13 +20,14 @@ class ClientTest : public testing::Test {
     on_loopback.address = ParseAddress("127.0.0.1:0").value();
     upstream_ = std::make_unique<Upstream>(loop_, on_loopback);
     ASSERT_TRUE(upstream_->Start().ok());
-    client_options_.target = on_loopback.address;
-    client_options_.target.sin_port = htons(upstream_->port());
+    client_options_.lane.target = on_loopback.address;
+    client_options_.lane.target.sin_port = htons(upstream_->port());
   }
 
   // Runs to the end of `client_options_.requests`.
   const ClientTally& Run(RequestPlanOptions requests = {}) {
-    requests.close = client_options_.connect_per_request;
+    requests.close = client_options_.lane.connect_per_request;
+    requests.grpc = client_options_.lane.expect_grpc;
     plan_ = std::make_unique<RequestPlan>(RequestPlan::Make(requests).value());
     client_ = std::make_unique<Client>(loop_, *plan_, client_options_);
     client_->OpenWindow(NowNanos());
@@ -61,7 +62,7 @@ TEST_F(ClientTest, LargeBodiesGoBothWays) {
   UpstreamOptions options;
   options.body_bytes = 3'000'000;
   Serve(options);
-  client_options_.expect_body_bytes = options.body_bytes;
+  client_options_.lane.expect_body_bytes = options.body_bytes;
   client_options_.requests = 8;
   client_options_.connections = 2;
   RequestPlanOptions requests;
@@ -76,20 +77,54 @@ TEST_F(ClientTest, ChunkedResponsesCountTheirBody) {
   options.chunked = true;
   options.body_bytes = 10'000;
   Serve(options);
-  client_options_.expect_body_bytes = 10'000;
+  client_options_.lane.expect_body_bytes = 10'000;
   client_options_.requests = 10;
   EXPECT_EQ(Run().completed, 10u);
 }
 
 TEST_F(ClientTest, ANewConnectionCarriesEachRequestWhereAsked) {
   Serve();
-  client_options_.connect_per_request = true;
-  client_options_.source_addresses = 4;
+  client_options_.lane.connect_per_request = true;
+  client_options_.lane.source_addresses = 4;
   client_options_.connections = 3;
   client_options_.requests = 50;
   EXPECT_EQ(Run().completed, 50u);
   EXPECT_EQ(client_->tally().connections, 50u);
   EXPECT_EQ(upstream_->tally().connections, 50u);
+}
+
+TEST_F(ClientTest, Http2CarriesManyRequestsAtOnceOnAConnection) {
+  UpstreamOptions options;
+  options.http2 = true;
+  options.body_bytes = 100'000;
+  Serve(options);
+  client_options_.lane.streams = 8;
+  client_options_.lane.expect_body_bytes = options.body_bytes;
+  client_options_.connections = 2;
+  client_options_.requests = 200;
+  RequestPlanOptions requests;
+  requests.method = "POST";
+  requests.body_bytes = 50'000;
+  EXPECT_EQ(Run(requests).completed, 200u);
+  EXPECT_EQ(client_->tally().connections, 2u);
+  EXPECT_EQ(upstream_->tally().requests, 200u);
+}
+
+TEST_F(ClientTest, AGrpcCallIsRightOnlyWithItsStatus) {
+  UpstreamOptions options;
+  options.http2 = true;
+  options.grpc = true;
+  Serve(options);
+  client_options_.lane.streams = 4;
+  client_options_.lane.expect_grpc = true;
+  client_options_.connections = 1;
+  client_options_.requests = 20;
+  EXPECT_EQ(Run().completed, 20u);
+
+  options.grpc = false;
+  Serve(options);
+  client_options_.requests = 2;
+  EXPECT_EQ(Run().failed[static_cast<size_t>(Failure::kMalformed)], 2u);
 }
 
 TEST_F(ClientTest, WrongStatusAndWrongLengthAreFailures) {
@@ -100,8 +135,8 @@ TEST_F(ClientTest, WrongStatusAndWrongLengthAreFailures) {
   client_options_.requests = 2;
   EXPECT_EQ(Run().failed[static_cast<size_t>(Failure::kStatus)], 2u);
 
-  client_options_.expect_status = 503;
-  client_options_.expect_body_bytes = 127;
+  client_options_.lane.expect_status = 503;
+  client_options_.lane.expect_body_bytes = 127;
   EXPECT_EQ(Run().failed[static_cast<size_t>(Failure::kLength)], 2u);
   EXPECT_EQ(client_->tally().completed, 0u);
 }

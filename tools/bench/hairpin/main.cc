@@ -56,6 +56,11 @@ struct Settings {
   uint64_t response_bytes = 128;
   uint64_t response_status = 200;
   bool response_chunked = false;
+  std::string tls;
+  bool resume = false;
+  uint64_t streams = 0;
+  bool upstream_http2 = false;
+  bool grpc = false;
   std::vector<std::string> watch;
   bool histogram = false;
   bool help = false;
@@ -89,6 +94,13 @@ void Define(Flags& flags, Settings& s) {
   flags.Uint("response-bytes", "N", "body of responses", &s.response_bytes);
   flags.Uint("response-status", "N", "status of responses", &s.response_status);
   flags.Bool("response-chunked", "responses are chunked", &s.response_chunked);
+  flags.String("tls", "VERSION", "speak TLS to the target: 1.2 or 1.3", &s.tls);
+  flags.Bool("resume", "new TLS connections resume the session of the one before", &s.resume);
+  flags.Uint("streams", "N", "HTTP/2 to the target, so many requests at once on a connection",
+             &s.streams);
+  flags.Bool("upstream-http2", "serve HTTP/2 (prior knowledge) instead of HTTP/1.1",
+             &s.upstream_http2);
+  flags.Bool("grpc", "requests and responses are one gRPC message; HTTP/2 at both sides", &s.grpc);
   flags.Strings("watch", "PID,...", "count the CPU time of these and their children", &s.watch);
   flags.Bool("histogram", "put every bucket of latency into the result", &s.histogram);
   flags.Bool("help", "this text", &s.help);
@@ -113,6 +125,8 @@ absl::StatusOr<RequestPlan> MakePlan(const Settings& settings) {
   options.choice = settings.choice;
   options.body_bytes = settings.request_bytes;
   options.close = settings.connect_per_request;
+  options.grpc = settings.grpc;
+  options.scheme = settings.tls.empty() ? "http" : "https";
   options.paths = {settings.path};
   if (!settings.paths_file.empty()) {
     ASSIGN_OR_RETURN(options.paths, ReadLines(settings.paths_file));
@@ -128,12 +142,43 @@ absl::StatusOr<UpstreamOptions> MakeUpstreamOptions(const Settings& settings) {
   options.body_bytes = settings.response_bytes;
   options.status = static_cast<int>(settings.response_status);
   options.chunked = settings.response_chunked;
+  options.http2 = settings.upstream_http2 || settings.grpc;
+  options.grpc = settings.grpc;
   return options;
 }
 
-absl::StatusOr<ClientOptions> MakeClientOptions(const Settings& settings) {
+absl::StatusOr<std::unique_ptr<TlsClient>> MakeTls(const Settings& settings) {
+  if (settings.tls.empty()) return nullptr;
+  TlsOptions options;
+  options.version = settings.tls;
+  options.server_name = settings.host;
+  options.http2 = settings.streams > 0;
+  options.resume = settings.resume;
+  return TlsClient::Make(options);
+}
+
+absl::StatusOr<LaneOptions> MakeLaneOptions(const Settings& settings, TlsClient* tls) {
+  if (settings.streams > 0 && settings.connect_per_request) {
+    return absl::InvalidArgumentError("--connect-per-request is for HTTP/1.1, not --streams");
+  }
+  if (settings.grpc && settings.streams == 0) {
+    return absl::InvalidArgumentError("--grpc needs --streams");
+  }
+  LaneOptions lane;
+  ASSIGN_OR_RETURN(lane.target, ParseAddress(settings.target));
+  lane.connect_per_request = settings.connect_per_request;
+  lane.source_addresses = static_cast<uint32_t>(settings.source_addresses);
+  lane.expect_status = static_cast<int>(settings.response_status);
+  lane.expect_body_bytes = settings.method == "HEAD" ? 0 : settings.response_bytes;
+  lane.expect_grpc = settings.grpc;
+  lane.streams = static_cast<uint32_t>(settings.streams);
+  lane.tls = tls;
+  return lane;
+}
+
+ClientOptions MakeClientOptions(const Settings& settings, LaneOptions lane) {
   ClientOptions options;
-  ASSIGN_OR_RETURN(options.target, ParseAddress(settings.target));
+  options.lane = std::move(lane);
   options.connections = settings.connections;
   options.rate = static_cast<double>(settings.rate);
   if (settings.requests > 0) options.requests = settings.requests;
@@ -143,10 +188,6 @@ absl::StatusOr<ClientOptions> MakeClientOptions(const Settings& settings) {
     options.requests = settings.connections;
     options.most_in_flight = 8;
   }
-  options.connect_per_request = settings.connect_per_request;
-  options.source_addresses = static_cast<uint32_t>(settings.source_addresses);
-  options.expect_status = static_cast<int>(settings.response_status);
-  options.expect_body_bytes = settings.method == "HEAD" ? 0 : settings.response_bytes;
   options.timeout_nanos = absl::ToInt64Nanoseconds(settings.timeout);
   return options;
 }
@@ -255,12 +296,14 @@ absl::Status Run(const Settings& settings) {
     while (true) loop.Turn(NowNanos() + kSecond);
   }
   ASSIGN_OR_RETURN(RequestPlan plan, MakePlan(settings));
-  ASSIGN_OR_RETURN(const ClientOptions options, MakeClientOptions(settings));
+  ASSIGN_OR_RETURN(const std::unique_ptr<TlsClient> tls, MakeTls(settings));
+  ASSIGN_OR_RETURN(LaneOptions lane, MakeLaneOptions(settings, tls.get()));
   ASSIGN_OR_RETURN(const std::vector<pid_t> watched, Watched(settings));
-  Client client(loop, plan, options);
+  Client client(loop, plan, MakeClientOptions(settings, std::move(lane)));
   RunResult result =
       settings.idle ? Hold(loop, client, settings) : Measure(loop, client, settings, watched);
   if (upstream) result.upstream = &upstream->tally();
+  if (tls != nullptr) result.tls_resumed = tls->resumed();
   result.with_histogram = settings.histogram;
   std::cout << ReportJson(result) << std::endl;
   return absl::OkStatus();

@@ -55,10 +55,11 @@ std::string ReportJson(const RunResult& result) {
   absl::StrAppendFormat(
       &text,
       "\"cpu\": {\"watched_us\": %d, \"us_per_request\": %.3f, \"hairpin_us_per_request\": %.3f}, "
-      "\"connections_opened\": %d, \"closed_while_idle\": %d, \"longest_queue\": %d",
+      "\"connections_opened\": %d, \"tls_resumed\": %d, \"closed_while_idle\": %d, "
+      "\"longest_queue\": %d",
       result.watched_cpu_micros, per_request(result.watched_cpu_micros),
-      per_request(result.own_cpu_micros), client.connections, client.closed_while_idle,
-      client.longest_queue);
+      per_request(result.own_cpu_micros), client.connections, result.tls_resumed,
+      client.closed_while_idle, client.longest_queue);
   if (result.upstream != nullptr) {
     absl::StrAppendFormat(
         &text, ", \"upstream\": {\"requests\": %d, \"connections\": %d, \"broken\": %d}",

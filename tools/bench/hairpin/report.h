@@ -16,6 +16,7 @@ struct RunResult {
   uint64_t unfinished = 0;                  // Due in the window, unanswered a second after it.
   uint64_t watched_cpu_micros = 0;          // Of the processes under --watch, in the window.
   uint64_t own_cpu_micros = 0;
+  uint64_t tls_resumed = 0;  // Handshakes in the window.
   bool with_histogram = false;
 };
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <random>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 
 namespace sluice::hairpin {
 namespace {
@@ -24,6 +26,33 @@ std::vector<std::string> Expand(const RequestPlanOptions& options) {
     }
   }
   return paths;
+}
+
+std::string Body(const RequestPlanOptions& options) {
+  const std::string message(options.body_bytes, 'b');
+  if (!options.grpc) return message;
+  const auto byte = [&](int shift) { return static_cast<char>(options.body_bytes >> shift); };
+  return std::string({'\0', byte(24), byte(16), byte(8), byte(0)}) + message;
+}
+
+RequestPlan::Fields RenderFields(const RequestPlanOptions& options, const std::string& path,
+                                 size_t body_bytes) {
+  RequestPlan::Fields fields = {{":method", options.method},
+                                {":scheme", options.scheme},
+                                {":authority", options.host},
+                                {":path", path}};
+  for (const std::string& line : options.headers) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(line, absl::MaxSplits(": ", 1));
+    fields.emplace_back(absl::AsciiStrToLower(parts.first), parts.second);
+  }
+  if (options.grpc) {
+    fields.emplace_back("content-type", "application/grpc");
+    fields.emplace_back("te", "trailers");
+  } else if (body_bytes > 0) {
+    fields.emplace_back("content-length", absl::StrCat(body_bytes));
+  }
+  return fields;
 }
 
 std::string Render(const RequestPlanOptions& options, absl::string_view path) {
@@ -72,7 +101,11 @@ absl::StatusOr<RequestPlan> RequestPlan::Make(const RequestPlanOptions& options)
   RequestPlan plan;
   plan.is_head_ = options.method == "HEAD";
   plan.requests_.reserve(paths.size());
-  for (const std::string& path : paths) plan.requests_.push_back(Render(options, path));
+  plan.body_ = Body(options);
+  for (const std::string& path : paths) {
+    plan.requests_.push_back(Render(options, path));
+    plan.fields_.push_back(RenderFields(options, path, plan.body_.size()));
+  }
   plan.sequence_ = Draw(paths.size(), options.choice == "zipf");
   return plan;
 }

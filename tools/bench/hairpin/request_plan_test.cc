@@ -15,7 +15,7 @@ RequestPlan MustMake(const RequestPlanOptions& options) {
 
 std::map<std::string, int> Drawn(RequestPlan plan, int draws) {
   std::map<std::string, int> counts;
-  for (int i = 0; i < draws; ++i) ++counts[std::string(plan.Next())];
+  for (int i = 0; i < draws; ++i) ++counts[std::string(plan.text(plan.Next()))];
   return counts;
 }
 
@@ -26,9 +26,29 @@ TEST(RequestPlanTest, ARequestIsRenderedWithItsHeadersAndBody) {
   options.headers = {"X-A: 1, 2"};
   options.body_bytes = 3;
   options.close = true;
-  EXPECT_EQ(MustMake(options).Next(),
+  RequestPlan plan = MustMake(options);
+  EXPECT_EQ(plan.text(plan.Next()),
             "POST /a?b=c HTTP/1.1\r\nHost: bench.example\r\nX-A: 1, 2\r\nConnection: close\r\n"
             "Content-Length: 3\r\n\r\nbbb");
+}
+
+TEST(RequestPlanTest, AMessageOfGrpcHasItsPrefix) {
+  RequestPlanOptions options;
+  options.method = "POST";
+  options.paths = {"/bench.Echo/Call"};
+  options.headers = {"X-A: 1"};
+  options.body_bytes = 3;
+  options.grpc = true;
+  const RequestPlan plan = MustMake(options);
+  EXPECT_EQ(plan.body(), absl::string_view("\0\0\0\0\3bbb", 8));
+  const RequestPlan::Fields want = {{":method", "POST"},
+                                    {":scheme", "http"},
+                                    {":authority", "bench.example"},
+                                    {":path", "/bench.Echo/Call"},
+                                    {"x-a", "1"},
+                                    {"content-type", "application/grpc"},
+                                    {"te", "trailers"}};
+  EXPECT_EQ(plan.fields(0), want);
 }
 
 TEST(RequestPlanTest, UniformChoiceReachesEveryRouteAboutEquallyOften) {

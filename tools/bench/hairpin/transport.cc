@@ -59,7 +59,8 @@ Transport::Transport(int connected_fd) : fd_(connected_fd) {
   SetOption(fd_, IPPROTO_TCP, TCP_NODELAY);
 }
 
-bool Transport::Connect(const sockaddr_in& target, uint32_t source, Loop& loop, Source& owner) {
+bool Transport::Connect(const sockaddr_in& target, uint32_t source, TlsClient* tls, Loop& loop,
+                        Source& owner) {
   Close();
   fd_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return false;
@@ -74,20 +75,47 @@ bool Transport::Connect(const sockaddr_in& target, uint32_t source, Loop& loop, 
     if (bind(fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) return false;
   }
   loop.Add(fd_, owner);
+  if (tls != nullptr) {
+    tls_ = tls;
+    ssl_ = tls->Begin(fd_);
+    has_handshaken_ = false;
+  }
   return connect(fd_, reinterpret_cast<const sockaddr*>(&target), sizeof target) == 0 ||
          errno == EINPROGRESS;
 }
 
 void Transport::Close() {
+  ssl_.reset();
   if (fd_ >= 0) close(std::exchange(fd_, -1));
 }
 
 ssize_t Transport::Send(absl::string_view data) {
-  return Outcome(send(fd_, data.data(), data.size(), MSG_NOSIGNAL));
+  if (ssl_ == nullptr) return Outcome(send(fd_, data.data(), data.size(), MSG_NOSIGNAL));
+  return OutcomeOfTls(SSL_write(ssl_.get(), data.data(), static_cast<int>(data.size())));
 }
 
 ssize_t Transport::Receive(char* buffer, size_t size) {
-  return Outcome(recv(fd_, buffer, size, 0));
+  if (ssl_ == nullptr) return Outcome(recv(fd_, buffer, size, 0));
+  return OutcomeOfTls(SSL_read(ssl_.get(), buffer, static_cast<int>(size)));
+}
+
+ssize_t Transport::OutcomeOfTls(int result) {
+  if (!has_handshaken_ && !SSL_in_init(ssl_.get())) {
+    has_handshaken_ = true;
+    tls_->NoteHandshake(ssl_.get());
+  }
+  if (result > 0) return result;
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      return kBlocked;
+    case SSL_ERROR_ZERO_RETURN:
+      return 0;
+    case SSL_ERROR_SYSCALL:
+      return result == 0 ? 0 : kFailed;
+    default:
+      return kFailed;
+  }
 }
 
 }  // namespace sluice::hairpin

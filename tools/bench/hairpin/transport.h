@@ -1,9 +1,10 @@
-// A byte stream to a peer: today a plain TCP socket.
+// A byte stream to a peer: a TCP socket, and TLS over it where a client asks for it.
 //
-// The only place that reads, writes and connects, so that TLS is a change of this class alone.
+// The only place that reads, writes and connects.
 #pragma once
 
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 
 #include <cstddef>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tools/bench/hairpin/loop.h"
+#include "tools/bench/hairpin/tls_client.h"
 
 namespace sluice::hairpin {
 
@@ -32,19 +34,30 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  // Begins to connect, from `source` (host byte order; 0 leaves it to the kernel). What is sent
-  // before the connection stands answers kBlocked. False if it failed at once.
-  bool Connect(const sockaddr_in& target, uint32_t source, Loop& loop, Source& owner);
+  // Begins to connect, from `source` (host byte order; 0 leaves it to the kernel), and to speak TLS
+  // where `tls` is not null. What is sent before the connection stands answers kBlocked; whoever
+  // waits to send tries again at any event. False if it failed at once.
+  bool Connect(const sockaddr_in& target, uint32_t source, TlsClient* tls, Loop& loop,
+               Source& owner);
   void Close();
   bool is_open() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
 
   ssize_t Send(absl::string_view data);
   // 0 at the end of the stream.
   ssize_t Receive(char* buffer, size_t size);
+  // Whether a receive of `received` bytes into `size` says that nothing more is there.
+  bool IsDrained(ssize_t received, size_t size) const {
+    // TLS gives a record at a time.
+    return ssl_ == nullptr && static_cast<size_t>(received) < size;
+  }
 
  private:
+  ssize_t OutcomeOfTls(int result);
+
   int fd_ = -1;
+  TlsClient* tls_ = nullptr;
+  bssl::UniquePtr<SSL> ssl_;  // Null: in the clear.
+  bool has_handshaken_ = false;
 };
 
 }  // namespace sluice::hairpin

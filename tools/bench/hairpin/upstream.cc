@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -39,14 +40,12 @@ std::string Head(const UpstreamOptions& options, absl::string_view more) {
 
 }  // namespace
 
-// One accepted connection. Answers in order; a response that does not fit into the socket waits in
-// `pending_`, and requests are not read while it does.
+// One accepted connection. Answers in order; what of responses does not fit into the socket waits
+// in `pending_`, and requests are not read while it does.
 class Upstream::Connection final : public Source {
  public:
   Connection(Upstream& upstream, int fd)
       : upstream_(upstream), transport_(fd), reader_(MessageReader::Kind::kRequest) {}
-
-  int fd() const { return transport_.fd(); }
 
   void OnEvents(uint32_t events) override {
     if (!transport_.is_open() || !Flush()) return;
@@ -75,44 +74,35 @@ class Upstream::Connection final : public Source {
   }
 
   void Answer() {
-    ++upstream_.tally_.requests;
+    upstream_.OnRequest();
     closing_ = reader_.wants_close();
     reader_.Reset();
-    const absl::string_view response = upstream_.responses_[closing_][is_head_];
-    if (!pending_.empty()) {
-      pending_.append(response.data(), response.size());
-      return;
-    }
-    const ssize_t sent = transport_.Send(response);
-    if (sent == Transport::kFailed) return Close(false);
-    const size_t done = sent < 0 ? 0 : static_cast<size_t>(sent);
-    if (done < response.size()) {
-      pending_.assign(response.data() + done, response.size() - done);
-    } else if (closing_) {
-      Close(false);
-    }
+    pending_.push_back(upstream_.responses_[closing_][is_head_]);
+    if (pending_.size() == 1) Flush();
   }
 
   // False if the connection is gone.
   bool Flush() {
-    if (pending_.empty()) return true;
-    const ssize_t sent = transport_.Send(absl::string_view(pending_).substr(flushed_));
-    if (sent == Transport::kFailed) {
-      Close(false);
-      return false;
+    while (!pending_.empty()) {
+      absl::string_view& first = pending_.front();
+      const ssize_t sent = transport_.Send(first);
+      if (sent == Transport::kBlocked) return true;
+      if (sent == Transport::kFailed) {
+        Close(false);
+        return false;
+      }
+      first.remove_prefix(static_cast<size_t>(sent));
+      if (!first.empty()) continue;
+      pending_.pop_front();
+      if (pending_.empty() && closing_) Close(false);
     }
-    if (sent > 0) flushed_ += static_cast<size_t>(sent);
-    if (flushed_ < pending_.size()) return true;
-    pending_.clear();
-    flushed_ = 0;
-    if (closing_) Close(false);
     return transport_.is_open();
   }
 
   void Close(bool broken) {
-    if (broken) ++upstream_.tally_.broken;
+    if (broken) upstream_.OnBroken();
     transport_.Close();
-    upstream_.Remove(*this);
+    upstream_.OnClosed(*this);
   }
 
   Upstream& upstream_;
@@ -121,11 +111,11 @@ class Upstream::Connection final : public Source {
   bool is_head_ = false;
   bool closing_ = false;
   bool readable_ = false;
-  std::string pending_;
-  size_t flushed_ = 0;
+  std::deque<absl::string_view> pending_;
 };
 
-Upstream::Upstream(Loop& loop, const UpstreamOptions& options) : loop_(loop), options_(options) {
+Upstream::Upstream(Loop& loop, const UpstreamOptions& options)
+    : loop_(loop), options_(options), h2_response_(H2Response::Of(options)) {
   for (const bool closing : {false, true}) {
     const std::string head = Head(options, closing ? "Connection: close\r\n" : "");
     responses_[closing][false] = head + Body(options);
@@ -148,17 +138,23 @@ absl::Status Upstream::Start() {
 }
 
 void Upstream::OnEvents(uint32_t) {
+  H2UpstreamConnection::Host& host = *this;
   int fd;
   while ((fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
     ++tally_.connections;
-    auto connection = std::make_unique<Connection>(*this, fd);
+    std::unique_ptr<Source> connection;
+    if (options_.http2) {
+      connection = std::make_unique<H2UpstreamConnection>(host, h2_response_, fd);
+    } else {
+      connection = std::make_unique<Connection>(*this, fd);
+    }
     loop_.Add(fd, *connection);
-    Connection* key = connection.get();
+    Source* key = connection.get();
     connections_[key] = std::move(connection);
   }
 }
 
-void Upstream::Remove(Connection& connection) {
+void Upstream::OnClosed(Source& connection) {
   const auto found = connections_.find(&connection);
   loop_.DeleteLater(std::move(found->second));
   connections_.erase(found);

@@ -9,18 +9,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "tools/bench/hairpin/h2_upstream_connection.h"
 #include "tools/bench/hairpin/loop.h"
 #include "tools/bench/hairpin/transport.h"
+#include "tools/bench/hairpin/upstream_options.h"
 
 namespace sluice::hairpin {
-
-struct UpstreamOptions {
-  sockaddr_in address = {};
-  int status = 200;
-  uint64_t body_bytes = 128;
-  std::vector<std::string> headers;  // Whole lines.
-  bool chunked = false;
-};
 
 struct UpstreamTally {
   uint64_t connections = 0;
@@ -29,7 +23,7 @@ struct UpstreamTally {
 };
 
 // Thread: the loop's. Lifetime: `loop` outlives it.
-class Upstream final : public Source {
+class Upstream final : public Source, private H2UpstreamConnection::Host {
  public:
   Upstream(Loop& loop, const UpstreamOptions& options);
   ~Upstream() override;
@@ -44,7 +38,10 @@ class Upstream final : public Source {
  private:
   class Connection;
 
-  void Remove(Connection& connection);
+  // H2UpstreamConnection::Host, and what connections in HTTP/1.1 say, too.
+  void OnRequest() override { ++tally_.requests; }
+  void OnBroken() override { ++tally_.broken; }
+  void OnClosed(Source& connection) override;
 
   Loop& loop_;
   const UpstreamOptions options_;
@@ -52,7 +49,8 @@ class Upstream final : public Source {
   int fd_ = -1;
   uint16_t port_ = 0;
   UpstreamTally tally_;
-  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  const H2Response h2_response_;
+  std::unordered_map<Source*, std::unique_ptr<Source>> connections_;
 };
 
 }  // namespace sluice::hairpin
