@@ -59,6 +59,22 @@ class ConfigurationTest(unittest.TestCase):
             self.assertIn("127.0.0.0/8", text)
             self.assertIn("X-Served-By", text)
 
+    def test_each_proxy_speaks_what_its_site_asks_for(self):
+        wanted = site.Site("grpc", tls="ecdsa", http2=True, grpc=True)
+        nginx = peers.Nginx().files(wanted, 1, 2, self.home)
+        haproxy = peers.Haproxy().files(wanted, 1, 2, self.home)
+        sluice = peers.Sluice(pathlib.Path("x")).files(wanted, 1, 2, self.home)
+        envoy = envoy_config.files(wanted, 1, 2, self.home, False)
+        self.assertIn("listen 127.0.0.1:1 ssl http2", nginx["nginx.conf"])
+        self.assertIn("grpc_pass", nginx["nginx.conf"])
+        self.assertIn("alpn h2", haproxy["haproxy.cfg"])
+        self.assertIn("proto h2", haproxy["haproxy.cfg"])
+        self.assertIn("protocol: http2", sluice["sluice.yaml"])
+        self.assertIn("BEGIN CERTIFICATE", sluice["sluice.yaml"])
+        self.assertIn("http2_protocol_options", envoy["envoy.json"])
+        for files in (nginx, haproxy, envoy):
+            self.assertIn("PRIVATE KEY", files["key.pem"])
+
     def test_envoys_tree_and_list_hold_every_route(self):
         wanted = site.Site("routes", site.literal_and_pattern_routes(4))
         for tree in (False, True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 
-from . import machine
+from . import certificates, machine
 from .site import API_KEY, Site
 
 _TYPE = "type.googleapis.com/"
@@ -27,18 +27,23 @@ def files(site: Site, port: int, upstream: int, home: pathlib.Path, tree: bool) 
         "admin": {"address": _address(admin)},
         "static_resources": {
             "listeners": [_listener(site, port, home, tree)],
-            "clusters": [_cluster(upstream)],
+            "clusters": [_cluster(site, upstream)],
         },
     }
     if "metrics" not in site.features:
         config["stats_config"] = {"stats_matcher": {"reject_all": True}}
     return {"envoy.json": json.dumps(config, indent=1),
-            "routes.json": json.dumps(route_file(site, tree, 0))}
+            "routes.json": json.dumps(route_file(site, tree, 0)), **certificates.files(site.tls)}
 
 
-def _cluster(upstream: int) -> dict:
+def _cluster(site: Site, upstream: int) -> dict:
     unlimited = {"max_connections": 100000, "max_pending_requests": 100000, "max_requests": 100000}
+    http2 = {} if not site.grpc else {"typed_extension_protocol_options": {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": _TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}}}}}
     return {
+        **http2,
         "name": "hairpin", "type": "STATIC", "connect_timeout": "5s",
         "circuit_breakers": {"thresholds": [unlimited]},
         "load_assignment": {"cluster_name": "hairpin", "endpoints": [
@@ -48,7 +53,7 @@ def _cluster(upstream: int) -> dict:
 
 def _listener(site: Site, port: int, home: pathlib.Path, tree: bool) -> dict:
     manager = {
-        "stat_prefix": "bench", "codec_type": "HTTP1", "use_remote_address": True,
+        "stat_prefix": "bench", "codec_type": "HTTP2" if site.http2 else "HTTP1", "use_remote_address": True,
         "generate_request_id": "request_id" in site.features,
         "always_set_request_id_in_response": "request_id" in site.features,
         "normalize_path": True,
@@ -63,10 +68,22 @@ def _listener(site: Site, port: int, home: pathlib.Path, tree: bool) -> dict:
             "envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog",
             path=str(home / "access.log"))]
     return {"name": "bench", "address": _address(port), "tcp_backlog_size": 4096,
-            "filter_chains": [{"filters": [_filter(
+            "filter_chains": [{**_tls(site, home), "filters": [_filter(
                 "envoy.filters.network.http_connection_manager",
                 "envoy.extensions.filters.network.http_connection_manager.v3."
                 "HttpConnectionManager", **manager)]}]}
+
+
+def _tls(site: Site, home: pathlib.Path) -> dict:
+    if not site.tls:
+        return {}
+    certificate = {"certificate_chain": {"filename": str(home / "cert.pem")},
+                   "private_key": {"filename": str(home / "key.pem")}}
+    return {"transport_socket": _filter(
+        "envoy.transport_sockets.tls",
+        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        common_tls_context={"tls_certificates": [certificate],
+                            "alpn_protocols": ["h2" if site.http2 else "http/1.1"]})}
 
 
 def _filters(site: Site) -> list[dict]:
@@ -120,7 +137,8 @@ def _routes(site: Site) -> list[dict]:
         return [{"match": {"prefix": "/api/"},
                  "route": {"cluster": "hairpin", "prefix_rewrite": "/"}}]
     if not site.routes:
-        return [{"match": {"prefix": "/"}, "route": {"cluster": "hairpin"}}]
+        return [{"match": {"prefix": "/"},
+                 "route": {"cluster": "hairpin", "timeout": "0s"}}]
     routes = []
     for route in site.routes:
         match = {"exact": {"path": route.path},

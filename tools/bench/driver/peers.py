@@ -7,9 +7,10 @@ import re
 import shutil
 import signal
 import subprocess
+import textwrap
 import time
 
-from . import envoy_config, machine
+from . import certificates, envoy_config, machine
 from .control_plane import ControlPlane
 from .site import API_KEY, LIMIT_PER_MINUTE, Site
 
@@ -54,7 +55,8 @@ class Nginx(Peer):
         return output_of("nginx", "-v").rpartition("/")[2]
 
     def files(self, site, port, upstream, home):
-        return {"nginx.conf": self._config(site, port, upstream, home)}
+        return {"nginx.conf": self._config(site, port, upstream, home),
+                **certificates.files(site.tls)}
 
     def command(self, home, port):
         return ["nginx", "-c", str(home / "nginx.conf")]
@@ -82,11 +84,27 @@ http {{
   proxy_set_header X-Forwarded-Proto $scheme;
 {self._http_features(site)}
   server {{
-    listen 127.0.0.1:{port} reuseport deferred backlog=4096;
+    listen 127.0.0.1:{port}{self._protocols(site)} reuseport deferred backlog=4096;
 {self._server_features(site)}
+{self._tls(site, home)}
 {self._locations(site)}
   }}
 }}
+"""
+
+    def _protocols(self, site):
+        return (" ssl" if site.tls else "") + (" http2" if site.http2 else "")
+
+    def _tls(self, site, home):
+        if not site.tls:
+            return ""
+        return f"""\
+    ssl_certificate {home}/cert.pem;
+    ssl_certificate_key {home}/key.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:bench:10m;
+    ssl_session_tickets on;
+    ssl_session_timeout 1h;
 """
 
     def _log(self, site, home):
@@ -96,6 +114,13 @@ http {{
 
     def _http_features(self, site):
         lines = []
+        if site.bodies:
+            lines += ["client_max_body_size 0;", "proxy_request_buffering off;",
+                      "proxy_buffer_size 16k;", "proxy_buffers 16 64k;",
+                      "proxy_busy_buffers_size 128k;", "proxy_max_temp_file_size 0;"]
+        if site.grpc:
+            lines += ["grpc_set_header X-Forwarded-For $remote_addr;",
+                      "grpc_set_header X-Forwarded-Proto $scheme;"]
         if "key_auth" in site.features:
             lines.append(f'map $http_x_api_key $consumer {{ default ""; "{API_KEY}" "alice"; }}')
         if "limit" in site.features:
@@ -126,6 +151,8 @@ http {{
     def _locations(self, site):
         if "rewrite" in site.features:
             return "    location /api/ { proxy_pass http://hairpin/; }"
+        if site.grpc:
+            return "    location / { grpc_pass grpc://hairpin; }"
         if not site.routes:
             return "    location / { proxy_pass http://hairpin; }"
         lines = []
@@ -151,7 +178,8 @@ class Haproxy(Peer):
         return ["haproxy", "-W", "-f", str(home / "haproxy.cfg")]
 
     def files(self, site, port, upstream, home):
-        files = {"haproxy.cfg": self._config(site, port, upstream, home)}
+        files = {"haproxy.cfg": self._config(site, port, upstream, home),
+                 **certificates.files(site.tls)}
         prefixes = [route for route in site.routes if route.kind != "regex"]
         regexes = [route for route in site.routes if route.kind == "regex"]
         if prefixes:
@@ -168,24 +196,40 @@ global
   maxconn 15000
   no strict-limits
   stats socket {home}/admin.sock level admin
+{self._tuning(site)}
 {self._ring(site)}
 defaults
   mode http
   http-reuse always
   option http-keep-alive
+{"  option splice-auto" if site.bodies else ""}
   timeout connect 5s
   timeout client 1h
   timeout server 1h
 frontend bench
-  bind 127.0.0.1:{port} backlog 4096
+  bind 127.0.0.1:{port}{self._protocols(site, home)} backlog 4096
   option forwardfor
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto {"https" if site.tls else "http"}
 {self._features(site)}
 {self._routing(site, home)}
 backend hairpin
-  server upstream 127.0.0.1:{upstream} pool-max-conn -1
+  server upstream 127.0.0.1:{upstream}{" proto h2" if site.grpc else ""} pool-max-conn -1
 {self._limit_table(site)}
 """
+
+    def _tuning(self, site):
+        lines = []
+        if site.tls:
+            lines += ["tune.ssl.cachesize 100000", "ssl-default-bind-options ssl-min-ver TLSv1.2"]
+        if site.bodies:
+            lines += ["tune.bufsize 65536"]
+        return "\n".join("  " + line for line in lines)
+
+    def _protocols(self, site, home):
+        if site.tls:
+            protocols = "h2" if site.http2 else "http/1.1"
+            return f" ssl crt {home}/both.pem alpn {protocols}"
+        return " proto h2" if site.http2 else ""
 
     def _ring(self, site):
         if "access_log" not in site.features:
@@ -276,9 +320,12 @@ class Sluice(Peer):
 
     def resources(self, site: Site, port: int, upstream: int, home: pathlib.Path) -> str:
         documents = [f"kind: Listener\nname: bench\naddress: 127.0.0.1:{port}\n"
-                     f"timeouts: {{idle: 1h}}\n{self._log(site, home)}",
+                     f"timeouts: {{idle: 1h}}\n{self._log(site, home)}"
+                     + ("tls: {certificates: [bench]}\n" if site.tls else ""),
                      "kind: Upstream\nname: hairpin\nmax_idle_connections: 512\n"
-                     f'endpoints: [{{address: "127.0.0.1:{upstream}"}}]\n']
+                     + ("protocol: http2\n" if site.grpc else "")
+                     + f'endpoints: [{{address: "127.0.0.1:{upstream}"}}]\n',
+                     *self._certificate(site)]
         if "key_auth" in site.features:
             documents.append("kind: Consumer\nname: alice\n"
                              f"credentials: {{key_auth: [{{key: {API_KEY}}}]}}\n")
@@ -291,6 +338,14 @@ class Sluice(Peer):
             documents.append(f'kind: Route\nname: r{n}\npaths: ["{path}"]\n'
                              f"upstream: hairpin\n{plugins}")
         return "---\n".join(documents)
+
+    def _certificate(self, site):
+        if not site.tls:
+            return []
+        certificate, key = certificates.make(site.tls)
+        return ["kind: Certificate\nname: bench\n"
+                f"certificate_chain: |\n{textwrap.indent(certificate, '  ')}"
+                f"private_key: |\n{textwrap.indent(key, '  ')}"]
 
     def _log(self, site, home):
         if "access_log" not in site.features:

@@ -27,6 +27,10 @@ class Site:
     name: str
     routes: tuple[RouteSpec, ...] = ()  # none: everything goes to the upstream
     features: frozenset[str] = frozenset()
+    tls: str = ""  # the key of the certificate: "ecdsa" or "rsa"; "": in the clear
+    http2: bool = False  # towards clients; without TLS by prior knowledge
+    grpc: bool = False  # the upstream speaks HTTP/2, in the clear
+    bodies: bool = False  # buffers and splicing are tuned for large bodies
 
     def __post_init__(self):
         unknown = self.features - set(FEATURES)

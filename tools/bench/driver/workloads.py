@@ -30,7 +30,7 @@ class Section:
     raw: dict = dataclasses.field(default_factory=dict)
 
 
-def _base(subjects: Sequence[Subject]) -> str:
+def base_of(subjects: Sequence[Subject]) -> str:
     labels = [subject.label for subject in subjects]
     return "sluice" if "sluice" in labels else labels[0]
 
@@ -39,7 +39,7 @@ def _ratio_text(ratio: dict) -> str:
     return f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})"
 
 
-def _comparison_rows(samples: dict[str, list], base: str) -> list[list[str]]:
+def comparison_rows(samples: dict[str, list], base: str) -> list[list[str]]:
     found = ratios(samples, base)
     return [[label, f"{statistics.median(values_of(results)):.2f}",
              f"{statistics.median(values_of(results, 'rps')):,.0f}",
@@ -47,11 +47,11 @@ def _comparison_rows(samples: dict[str, list], base: str) -> list[list[str]]:
             for label, results in samples.items()]
 
 
-def _comparison_header(base: str) -> list[str]:
-    return ["proxy", "CPU µs/request", "requests/s", f"{base} ÷ it (95 %)"]
+def comparison_header(base: str, unit: str = "request") -> list[str]:
+    return ["proxy", f"CPU µs/{unit}", f"{unit}s/s", f"{base} ÷ it (95 %)"]
 
 
-def _start_all(bench: Bench, peers: Sequence[Peer], wanted: Site, load: Load) -> list[Subject]:
+def start_all(bench: Bench, peers: Sequence[Peer], wanted: Site, load: Load) -> list[Subject]:
     subjects = []
     for peer in peers:
         subject = Subject(peer.name, _start(bench, peer, wanted), load)
@@ -80,8 +80,18 @@ def _shown(running: Running) -> str:
     return "\n".join(lines)
 
 
-def _configurations(subjects: Sequence[Subject]) -> dict[str, str]:
+def configurations_of(subjects: Sequence[Subject]) -> dict[str, str]:
     return {subject.label: _shown(subject.running) for subject in subjects}
+
+
+LATENCY_HEADER = ["proxy", "CPU µs/request", "p50", "p90", "p99", "p99.9", "max"]
+
+
+def latency_rows(samples: dict[str, list]) -> list[list[str]]:
+    return [[label, f"{statistics.median(values_of(results)):.1f}"] + [
+        f"{statistics.median(values_of(results, 'latency_us.' + quantile)):.0f}"
+        for quantile in ("p50", "p90", "p99", "p99.9", "max")]
+            for label, results in samples.items()]
 
 
 def _at_fixed_rates(bench: Bench, subjects: Sequence[Subject], slowest: float):
@@ -93,22 +103,17 @@ def _at_fixed_rates(bench: Bench, subjects: Sequence[Subject], slowest: float):
         samples = bench.compare(
             [dataclasses.replace(subject, load=subject.load.with_flags(rate=rate, histogram="true"))
              for subject in [direct, *subjects]], rounds=1)
-        rows = []
-        for label, results in samples.items():
-            rows.append([label, f"{statistics.median(values_of(results)):.1f}"] + [
-                f"{statistics.median(values_of(results, 'latency_us.' + quantile)):.0f}"
-                for quantile in ("p50", "p90", "p99", "p99.9", "max")])
-            if share == 0.5:
-                curves[label] = results[0]["histogram_us"]
+        if share == 0.5:
+            curves = {label: results[0]["histogram_us"] for label, results in samples.items()}
         tables.append((f"Open loop at {rate:,} requests/s ({share:.0%} of the slowest), latency in "
                        "µs from when a request was due",
-                       ["proxy", "CPU µs/request", "p50", "p90", "p99", "p99.9", "max"], rows))
+                       LATENCY_HEADER, latency_rows(samples)))
     return tables, curves
 
 
 def w1(bench: Bench, peers: Sequence[Peer]) -> Section:
-    subjects = _start_all(bench, peers, Site("plain"), Load())
-    base = _base(subjects)
+    subjects = start_all(bench, peers, Site("plain"), Load())
+    base = base_of(subjects)
     tables, raw = [], {}
     slowest = float("inf")
     for connections in (64, 256):
@@ -116,8 +121,8 @@ def w1(bench: Bench, peers: Sequence[Peer]) -> Section:
         samples = bench.compare([dataclasses.replace(
             subject, load=subject.load.with_flags(connections=connections))
                                  for subject in subjects])
-        tables.append((f"Closed loop, {connections} connections", _comparison_header(base),
-                       _comparison_rows(samples, base)))
+        tables.append((f"Closed loop, {connections} connections", comparison_header(base),
+                       comparison_rows(samples, base)))
         raw[f"closed {connections}"] = samples
         slowest = min([slowest] + [statistics.median(values_of(results, "rps"))
                                    for results in samples.values()])
@@ -140,14 +145,14 @@ def w1(bench: Bench, peers: Sequence[Peer]) -> Section:
     return Section("W1: plain small requests",
                    "GET, 128 bytes of response, few headers, keep-alive on both sides. Every proxy "
                    "sets X-Forwarded-For and X-Forwarded-Proto.",
-                   tables, _configurations(subjects), plots, raw)
+                   tables, configurations_of(subjects), plots, raw)
 
 
 def _off_and_on(bench: Bench, peers: Sequence[Peer], features: frozenset[str], load: Load):
     """Every proxy without and with `features`, each a subject of one comparison."""
     subjects = []
     for suffix, chosen in (("", frozenset()), (" + features", features)):
-        for subject in _start_all(bench, peers, Site("on" if chosen else "off", features=chosen),
+        for subject in start_all(bench, peers, Site("on" if chosen else "off", features=chosen),
                                   load):
             subjects.append(dataclasses.replace(subject, label=subject.label + suffix))
     samples = bench.compare(subjects)
@@ -156,8 +161,8 @@ def _off_and_on(bench: Bench, peers: Sequence[Peer], features: frozenset[str], l
     for suffix, caption in (("", "Without"), (" + features", "With")):
         chosen = {label: results for label, results in samples.items()
                   if label.endswith(" + features") == bool(suffix)}
-        tables.append((caption, _comparison_header(first + suffix),
-                       _comparison_rows(chosen, first + suffix)))
+        tables.append((caption, comparison_header(first + suffix),
+                       comparison_rows(chosen, first + suffix)))
     rows = []
     for peer in peers:
         off = values_of(samples[peer.name])
@@ -178,7 +183,7 @@ def w2(bench: Bench, peers: Sequence[Peer]) -> Section:
                    "With: key authentication, a limit that is counted but never reached, metrics "
                    "and an access log of every request (HAProxy's into a ring in memory, nginx's "
                    "through a buffer of 64 KiB).",
-                   tables, _configurations(subjects),
+                   tables, configurations_of(subjects),
                    {"W2-cpu": {"kind": "bars", "title": "W2: CPU per request", "ylabel": "µs",
                                "series": {label: values_of(r) for label, r in samples.items()}}},
                    samples)
@@ -192,7 +197,7 @@ def w14(bench: Bench, peers: Sequence[Peer]) -> Section:
                           "ip_restriction", "request_id", "rewrite"})
     subjects, samples, tables = _off_and_on(bench, peers, features, load)
     return Section("W14: no plugins against all",
-                   "All: " + ", ".join(sorted(features)) + ".", tables, _configurations(subjects),
+                   "All: " + ", ".join(sorted(features)) + ".", tables, configurations_of(subjects),
                    {"W14-cpu": {"kind": "bars", "title": "W14: CPU per request", "ylabel": "µs",
                                 "series": {label: values_of(r) for label, r in samples.items()}}},
                    samples)

@@ -88,7 +88,7 @@ class Client final : private Lane::Host {
   std::vector<std::unique_ptr<H2Session>> sessions_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::deque<Lane*> free_;
-  std::deque<int64_t> queue_;         // When the waiting requests fell due; open loop.
+  std::deque<int64_t> queue_;   // When the waiting requests fell due; open loop.
   std::vector<Lane*> resting_;  // Failed; free again at the next sweep.
   double next_due_ = 0;
   int64_t next_sweep_ = 0;

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "tools/bench/hairpin/grpc_message.h"
 #include "tools/bench/hairpin/upstream.h"
 
 namespace sluice::hairpin {
@@ -117,11 +118,13 @@ TEST_F(ClientTest, AGrpcCallIsRightOnlyWithItsStatus) {
   Serve(options);
   client_options_.lane.streams = 4;
   client_options_.lane.expect_grpc = true;
+  client_options_.lane.expect_body_bytes = 128 + kGrpcPrefixBytes;
   client_options_.connections = 1;
   client_options_.requests = 20;
   EXPECT_EQ(Run().completed, 20u);
 
   options.grpc = false;
+  options.body_bytes = 128 + kGrpcPrefixBytes;
   Serve(options);
   client_options_.requests = 2;
   EXPECT_EQ(Run().failed[static_cast<size_t>(Failure::kMalformed)], 2u);

@@ -82,8 +82,8 @@ bool H2Session::Open() {
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnStreamClose);
   nghttp2_session_client_new(&session_, callbacks, this);
   nghttp2_session_callbacks_del(callbacks);
-  const nghttp2_settings_entry settings[] = {
-      {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}, {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow}};
+  const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+                                             {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, 2);
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
   return true;
@@ -100,9 +100,8 @@ bool H2Session::Begin(H2Lane& lane, uint32_t request) {
   nghttp2_data_provider body;
   body.source.ptr = &lane;
   body.read_callback = ReadBody;
-  lane.stream_ =
-      nghttp2_submit_request(session_, nullptr, values.data(), values.size(),
-                             host_.plan().body().empty() ? nullptr : &body, &lane);
+  lane.stream_ = nghttp2_submit_request(session_, nullptr, values.data(), values.size(),
+                                        host_.plan().body().empty() ? nullptr : &body, &lane);
   is_dirty_ = true;
   if (lane.stream_ < 0) return false;
   active_.push_back(&lane);
@@ -181,8 +180,7 @@ ssize_t H2Session::ReadBody(nghttp2_session*, int32_t, uint8_t* out, size_t size
 }
 
 int H2Session::OnHeader(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name,
-                        size_t name_size, const uint8_t* value, size_t value_size, uint8_t,
-                        void*) {
+                        size_t name_size, const uint8_t* value, size_t value_size, uint8_t, void*) {
   if (H2Lane* lane = LaneOf(session, frame->hd.stream_id)) {
     lane->OnField(Text(name, name_size), Text(value, value_size),
                   frame->headers.cat == NGHTTP2_HCAT_HEADERS);
@@ -196,8 +194,7 @@ int H2Session::OnData(nghttp2_session* session, uint8_t, int32_t stream, const u
   return 0;
 }
 
-int H2Session::OnStreamClose(nghttp2_session* session, int32_t stream, uint32_t error,
-                             void* self) {
+int H2Session::OnStreamClose(nghttp2_session* session, int32_t stream, uint32_t error, void* self) {
   H2Lane* lane = LaneOf(session, stream);
   if (lane == nullptr) return 0;
   auto& active = static_cast<H2Session*>(self)->active_;

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tools/bench/hairpin/grpc_message.h"
 
 namespace sluice::hairpin {
 namespace {
@@ -32,11 +33,12 @@ H2Response H2Response::Of(const UpstreamOptions& options) {
         absl::StrSplit(line, absl::MaxSplits(": ", 1));
     response.fields.emplace_back(absl::AsciiStrToLower(parts.first), parts.second);
   }
-  response.body = std::string(options.body_bytes, 'x');
   if (options.grpc) {
+    response.body = GrpcMessage(options.body_bytes, 'x');
     response.fields.emplace_back("content-type", "application/grpc");
     response.trailers = {{"grpc-status", "0"}};
   } else {
+    response.body = std::string(options.body_bytes, 'x');
     response.fields.emplace_back("content-length", absl::StrCat(options.body_bytes));
   }
   return response;
@@ -49,9 +51,8 @@ H2UpstreamConnection::H2UpstreamConnection(Host& host, const H2Response& respons
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, OnFrame);
   nghttp2_session_server_new(&session_, callbacks, this);
   nghttp2_session_callbacks_del(callbacks);
-  const nghttp2_settings_entry settings[] = {
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 10'000},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow}};
+  const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 10'000},
+                                             {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, 2);
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
 }
@@ -132,9 +133,8 @@ ssize_t H2UpstreamConnection::ReadBody(nghttp2_session* session, int32_t stream,
 }
 
 int H2UpstreamConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-  const bool ends_request =
-      (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-      (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  const bool ends_request = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+                            (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (ends_request) static_cast<H2UpstreamConnection*>(self)->Answer(frame->hd.stream_id);
   return 0;
 }

@@ -20,6 +20,7 @@
 #include "base/status_macros.h"
 #include "tools/bench/hairpin/client.h"
 #include "tools/bench/hairpin/cpu_account.h"
+#include "tools/bench/hairpin/grpc_message.h"
 #include "tools/bench/hairpin/loop.h"
 #include "tools/bench/hairpin/report.h"
 #include "tools/bench/hairpin/request_plan.h"
@@ -171,6 +172,7 @@ absl::StatusOr<LaneOptions> MakeLaneOptions(const Settings& settings, TlsClient*
   lane.expect_status = static_cast<int>(settings.response_status);
   lane.expect_body_bytes = settings.method == "HEAD" ? 0 : settings.response_bytes;
   lane.expect_grpc = settings.grpc;
+  if (settings.grpc) lane.expect_body_bytes += kGrpcPrefixBytes;
   lane.streams = static_cast<uint32_t>(settings.streams);
   lane.tls = tls;
   return lane;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "tools/bench/hairpin/grpc_message.h"
 
 namespace sluice::hairpin {
 namespace {
@@ -26,13 +27,6 @@ std::vector<std::string> Expand(const RequestPlanOptions& options) {
     }
   }
   return paths;
-}
-
-std::string Body(const RequestPlanOptions& options) {
-  const std::string message(options.body_bytes, 'b');
-  if (!options.grpc) return message;
-  const auto byte = [&](int shift) { return static_cast<char>(options.body_bytes >> shift); };
-  return std::string({'\0', byte(24), byte(16), byte(8), byte(0)}) + message;
 }
 
 RequestPlan::Fields RenderFields(const RequestPlanOptions& options, const std::string& path,
@@ -101,7 +95,8 @@ absl::StatusOr<RequestPlan> RequestPlan::Make(const RequestPlanOptions& options)
   RequestPlan plan;
   plan.is_head_ = options.method == "HEAD";
   plan.requests_.reserve(paths.size());
-  plan.body_ = Body(options);
+  plan.body_ =
+      options.grpc ? GrpcMessage(options.body_bytes, 'b') : std::string(options.body_bytes, 'b');
   for (const std::string& path : paths) {
     plan.requests_.push_back(Render(options, path));
     plan.fields_.push_back(RenderFields(options, path, plan.body_.size()));

@@ -1,5 +1,7 @@
 #include "tools/bench/hairpin/tls_client.h"
 
+#include <array>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -16,16 +18,16 @@ absl::StatusOr<std::unique_ptr<TlsClient>> TlsClient::Make(const TlsOptions& opt
   const uint16_t version = options.version == "1.2" ? TLS1_2_VERSION : TLS1_3_VERSION;
   SSL_CTX_set_min_proto_version(context, version);
   SSL_CTX_set_max_proto_version(context, version);
-  SSL_CTX_set_mode(context,
-                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
   // The wire's form: each name behind its length.
   const absl::string_view protocols = options.http2 ? "\x02h2" : "\x08http/1.1";
   SSL_CTX_set_alpn_protos(context, reinterpret_cast<const uint8_t*>(protocols.data()),
                           static_cast<unsigned>(protocols.size()));
-  // X25519 for every proxy: what hybrid key agreement costs is a matter of configuration.
-  const int group = NID_X25519;
-  SSL_CTX_set1_curves(context, &group, 1);
+  // X25519 for every proxy: what hybrid key agreement costs is a matter of configuration. TLS 1.2
+  // wants to hear of the curve of the certificate, too.
+  constexpr std::array<int, 2> kGroups = {NID_X25519, NID_X9_62_prime256v1};
+  SSL_CTX_set1_curves(context, kGroups.data(), kGroups.size());
   if (options.resume) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_app_data(context, client.get());
