@@ -32,6 +32,15 @@ void CheckTrustedProxies(const Listener::ClientAddress& client, const Field& fie
   }
 }
 
+void CheckProxyProtocol(const Listener::ProxyProtocol& proxy, const Field& field) {
+  CheckCount(field.At("trusted_sources"), proxy.trusted_sources_size(), kMaxTrustedProxies,
+             "ranges");
+  for (int i = 0; i < proxy.trusted_sources_size(); ++i) {
+    field.At("trusted_sources", static_cast<size_t>(i))
+        .Refuse(CheckRangeOfIps(proxy.trusted_sources(i)));
+  }
+}
+
 // Of parsing a template: it says what is wrong and what would be right.
 void RefuseStatus(const absl::Status& status, const Field& field) {
   if (!status.ok()) field.Refuse(std::string(status.message()));
@@ -123,6 +132,9 @@ void CheckListener(const Listener& listener, const Field& field) {
   CheckTimeouts(listener.timeouts(), field.At("timeouts"));
   CheckHttp2(listener.http2(), field.At("http2"));
   if (listener.has_tls()) CheckListenerTls(listener.tls(), field.At("tls"));
+  if (listener.has_proxy_protocol()) {
+    CheckProxyProtocol(listener.proxy_protocol(), field.At("proxy_protocol"));
+  }
 }
 
 }  // namespace sluice::validate

@@ -159,6 +159,18 @@ TEST(ListenerTest, Bounds) {
         "client_address.trusted_proxies: too many ranges, got 257; want 256 at most"}});
 }
 
+TEST(ListenerTest, OfTheProxyProtocolThePeersMustBeNamed) {
+  ExpectRows("Listener",
+             {{"proxy_protocol: {trusted_sources: [10.0.0.0/8, '::/0']}", ""},
+              {"proxy_protocol: {trusted_sources: ['::1'], mode: optional}", ""},
+              {"proxy_protocol: {}", "proxy_protocol.trusted_sources: missing"},
+              {"proxy_protocol: {trusted_sources: [lb.internal]}",
+               "proxy_protocol.trusted_sources[0]: is neither an address nor a range, got "
+               "\"lb.internal\"; want \"10.0.0.0/8\", \"192.0.2.1\" or \"2001:db8::/32\""},
+              {"proxy_protocol: {trusted_sources: [" + Repeated(257, "10.0.0.1") + "]}",
+               "proxy_protocol.trusted_sources: too many ranges, got 257; want 256 at most"}});
+}
+
 TEST(ListenerTest, BoundsOfTheAccessLog) {
   ExpectRows("Listener",
              {{"access_log: {path: /dev/stdout, template: '%REQ(A?B):9% %START_TIME% 100%%'}", ""},
@@ -302,6 +314,15 @@ TEST(UpstreamTest, BreakersHaveBounds) {
                           {"max_streams_per_connection: 1", ""},
                           {"max_streams_per_connection: 0",
                            "max_streams_per_connection: out of range, got 0; want 1 to 65536"}});
+}
+
+TEST(UpstreamTest, TheProxyProtocolIsForConnectionsOfOneClient) {
+  ExpectRows("Upstream",
+             {{"proxy_protocol: v1", ""},
+              {"proxy_protocol: v2\nprotocol: http1", ""},
+              {"proxy_protocol: v2\nprotocol: http2",
+               "proxy_protocol: has no meaning for http2, whose connections are of several "
+               "clients; want protocol: http1, or the field left out"}});
 }
 
 TEST(RetryTest, Bounds) {

@@ -112,6 +112,12 @@ void CheckUpstream(const Upstream& upstream, const Field& field) {
                65536);
   }
   if (upstream.has_retry()) CheckRetry(upstream.retry(), field.At("retry"));
+  if (upstream.proxy_protocol() != Upstream::PROXY_PROTOCOL_UNSPECIFIED &&
+      upstream.protocol() == Upstream::PROTOCOL_HTTP2) {
+    field.At("proxy_protocol")
+        .Refuse("has no meaning for http2, whose connections are of several clients",
+                "protocol: http1, or the field left out");
+  }
 }
 
 void CheckService(const v1::Service& service, const Field& field) {

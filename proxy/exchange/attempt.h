@@ -49,6 +49,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
     kWaiting,   // OnAttemptReady() or OnAttemptReset() follows.
     kOverflow,  // Too many wait for connections. Nothing follows.
   };
+  using Waiter::set_prelude;
   // Asks for a connection. `fresh`: one that has carried nothing.
   [[nodiscard]] Started Start(bool fresh);
 

@@ -138,6 +138,7 @@ class Exchange final : public plugins::Stream,
   std::optional<uint32_t> PickEndpoint(upstream::Cluster& cluster);
   std::optional<uint64_t> RequestHash(const upstream::Cluster& cluster) const;
   void NoteTried(const upstream::Pool& pool);
+  absl::string_view ProxyHeaderFor(const upstream::Settings& settings);
   void StartAttempt(upstream::Permit retry);
   void SendRequestHead(Attempt& attempt);
   void PumpRequestBody(Attempt& attempt);

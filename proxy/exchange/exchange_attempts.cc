@@ -80,6 +80,19 @@ void Exchange::NoteTried(const upstream::Pool& pool) {
   if (tried_count_ < std::size(tried_)) tried_[tried_count_++] = &pool;
 }
 
+// What tells the endpoint between whom the client's connection was made; empty if it is not to
+// know.
+absl::string_view Exchange::ProxyHeaderFor(const upstream::Settings& settings) {
+  if (settings.proxy_protocol == net::ProxyProtocol::kNone) return {};
+  const net::Address& peer = client_.peer_address();
+  // Of a client behind another proxy the port is not known.
+  const net::Address source(client_ip_, client_ip_ == peer.ip() ? peer.port() : uint16_t{0});
+  char header[net::kMaxProxyHeaderText];
+  const size_t size =
+      net::WriteProxyHeader(settings.proxy_protocol, source, client_.local_address(), header);
+  return arena_.Copy(absl::string_view(header, size));
+}
+
 // `retry` is empty for a first attempt, and for one that the budget does not count.
 void Exchange::StartAttempt(upstream::Permit retry) {
   retry_at_ns_ = 0;
@@ -105,6 +118,7 @@ void Exchange::StartAttempt(upstream::Permit retry) {
   Attempt& attempt =
       attempts_.Add(arena_, static_cast<Attempt::Owner&>(*this), worker_, *cluster, *endpoint,
                     Attempt::Permits{std::move(request), std::move(retry)});
+  attempt.set_prelude(ProxyHeaderFor(settings));
   summary_.endpoint = arena_.Copy(attempt.endpoint().name);
   const Attempt::Started started = attempt.Start(wants_fresh_);
   if (started == Attempt::Started::kOverflow) {

@@ -74,6 +74,10 @@ Connection::Connection(IoContext& io, Transport transport, event::Phase phase, O
 
 Connection::~Connection() { Close(); }
 
+void Connection::SendFirst(absl::string_view bytes) {
+  (secure_ == nullptr ? out_ : secure_->wire()).AppendCopy(io_.pool, bytes);
+}
+
 absl::Status Connection::Register() {
   RETURN_IF_ERROR(io_.loop.Add(fd_.get(), *this));
   if (secure_ == nullptr || connecting_) return absl::OkStatus();

@@ -83,6 +83,9 @@ class Connection final : private event::Handler, private event::Task {
   // `traffic`, and what it points to, outlives the connection.
   void CountOn(const Traffic& traffic) { traffic_ = &traffic; }
 
+  // Of one that is being opened, before Register(): goes ahead of all else, the handshake too.
+  void SendFirst(absl::string_view bytes);
+
   // Begins to receive events. RESOURCE_EXHAUSTED if the kernel refuses.
   absl::Status Register();
 

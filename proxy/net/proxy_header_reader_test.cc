@@ -20,8 +20,8 @@ class ProxyHeaderReaderTest : public ::testing::Test, public ProxyHeaderReader::
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     peer_ = Fd(fds[1]);
     ProxyHeaderReader::Owner& owner = *this;
-    reader_ = std::make_unique<ProxyHeaderReader>(
-        io_, Fd(fds[0]), *Address::Parse("10.0.0.1:1"), is_optional, timeout_ns, owner);
+    reader_ = std::make_unique<ProxyHeaderReader>(io_, Fd(fds[0]), *Address::Parse("10.0.0.1:1"),
+                                                  is_optional, timeout_ns, owner);
     ASSERT_TRUE(reader_->Start().ok());
   }
 

@@ -87,7 +87,7 @@ absl::string_view ConnectFailureName(size_t index) {
   return NameAt({"refused", "timeout", "other"}, index);
 }
 absl::string_view ConnectionRejectionName(size_t index) {
-  return NameAt({"limit", "overload"}, index);
+  return NameAt({"limit", "overload", "proxy_source", "proxy_header", "proxy_timeout"}, index);
 }
 absl::string_view TlsHandshakeName(size_t index) {
   return NameAt({"full", "resumed", "failed"}, index);

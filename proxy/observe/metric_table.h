@@ -34,7 +34,13 @@ inline CodeClass CodeClassOf(int status) {
 }
 
 enum class ConnectFailure : uint8_t { kRefused, kTimeout, kOther };
-enum class ConnectionRejection : uint8_t { kLimit, kOverload };
+enum class ConnectionRejection : uint8_t {
+  kLimit,
+  kOverload,
+  kProxySource,
+  kProxyHeader,
+  kProxyTimeout,
+};
 enum class TlsHandshake : uint8_t { kFull, kResumed, kFailed };
 enum class ResetStage : uint8_t { kBeforeResponse, kAfterResponse };
 // The counts that Upstream.breakers limits.
@@ -162,9 +168,13 @@ inline constexpr MetricFamily kListenerFamilies[] = {
     {"sluice_connections_total", kCounter, "Connections accepted."},
     {"sluice_connections_active", kGauge, "Connections open now."},
     {"sluice_connections_rejected_total", kCounter,
-     "Connections closed at once, because limits.connections was reached or the proxy had no "
-     "memory or file descriptors left.",
-     "reason", 2, ConnectionRejectionName},
+     "Connections closed at once, because limits.connections was reached (\"limit\"), the proxy "
+     "had "
+     "no memory or file descriptors left (\"overload\"), or of the PROXY protocol: the peer may "
+     "not "
+     "speak it (\"proxy_source\"), its header was missing or wrong (\"proxy_header\"), or late "
+     "(\"proxy_timeout\").",
+     "reason", 5, ConnectionRejectionName},
     {"sluice_requests_total", kCounter,
      "Requests that ended, by the class of their final status; \"none\" had no response.",
      "code_class", 6, CodeClassName},

@@ -42,6 +42,16 @@ void FillServerSettings(const v1::Listener& listener, http::ServerSettings& http
   }
 }
 
+std::shared_ptr<const AcceptedProxyHeaders> ToProxyHeaders(
+    const v1::Listener::ProxyProtocol& config) {
+  auto accepted = std::make_shared<AcceptedProxyHeaders>();
+  accepted->is_optional = config.mode() == v1::Listener::ProxyProtocol::MODE_OPTIONAL;
+  for (const std::string& range : config.trusted_sources()) {
+    if (const auto parsed = net::IpRange::Parse(range)) accepted->sources.push_back(*parsed);
+  }
+  return accepted;
+}
+
 }  // namespace
 
 exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
@@ -73,6 +83,9 @@ ListenerSpec ToListenerSpec(const v1::Resource& resource,
   }
   if (listener.limits().has_connections()) spec.max_connections = listener.limits().connections();
   FillServerSettings(listener, spec.http);
+  if (listener.has_proxy_protocol()) {
+    spec.proxy_headers = ToProxyHeaders(listener.proxy_protocol());
+  }
   if (listener.tls().has_handshake_timeout()) {
     spec.tls_handshake_timeout_ns = ToNanos(listener.tls().handshake_timeout());
   }

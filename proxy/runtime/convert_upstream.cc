@@ -132,6 +132,11 @@ upstream::Settings ToUpstreamSettings(const v1::Resource& resource) {
   if (upstream.has_max_streams_per_connection()) {
     settings.max_streams = upstream.max_streams_per_connection();
   }
+  if (upstream.proxy_protocol() == v1::Upstream::PROXY_PROTOCOL_V1) {
+    settings.proxy_protocol = net::ProxyProtocol::kV1;
+  } else if (upstream.proxy_protocol() == v1::Upstream::PROXY_PROTOCOL_V2) {
+    settings.proxy_protocol = net::ProxyProtocol::kV2;
+  }
   settings.breaker_limits = ToLimits(upstream.breakers());
   if (upstream.has_retry()) settings.retry = ToRetryPolicy(upstream.retry());
   return settings;

@@ -14,6 +14,12 @@
 
 namespace sluice::runtime {
 
+// Who may send the PROXY protocol's header, and whether it must be there.
+struct AcceptedProxyHeaders {
+  bool is_optional = false;
+  std::vector<net::IpRange> sources;
+};
+
 // A listener of a generation. Immutable.
 struct ListenerSpec {
   std::string name;
@@ -22,6 +28,7 @@ struct ListenerSpec {
   uint32_t max_connections = UINT32_MAX;
   std::shared_ptr<const net::tls::ServerContext> tls;  // Null: plain.
   int64_t tls_handshake_timeout_ns = 10'000'000'000;
+  std::shared_ptr<const AcceptedProxyHeaders> proxy_headers;  // Null: not spoken.
   std::shared_ptr<const exchange::ListenerRules> rules;
   std::shared_ptr<const exchange::AccessLog> access_log;  // Null: none.
   observe::MetricGroup<observe::ListenerMetric> metrics;

@@ -1,11 +1,13 @@
 #include "proxy/server/worker_listener.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::server {
 namespace {
 
 using http::h1::ServerConnection;
+using net::ProxyHeaderReader;
 using net::tls::ServerHandshake;
 using observe::ConnectionRejection;
 using observe::ListenerMetric;
@@ -49,6 +51,7 @@ void WorkerListener::Drain() {
 
 size_t WorkerListener::CloseConnections() {
   size_t cut = 0;
+  proxy_readers_.clear();
   handshakes_.clear();
   while (!connections_.empty()) {
     http::ServerCodec* connection = connections_.begin()->get();
@@ -69,9 +72,31 @@ void WorkerListener::OnAccept(net::Fd fd, const net::Address& peer) {
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnections);
   if (connection_count() >= spec_->max_connections)
     return CountRejected(ConnectionRejection::kLimit);
-  if (spec_->tls == nullptr) return Serve(std::move(fd), peer);
+  if (spec_->proxy_headers != nullptr) [[unlikely]]
+    return ReadProxyHeader(std::move(fd), peer);
+  Secure(std::move(fd), peer);
+}
+
+void WorkerListener::ReadProxyHeader(net::Fd fd, const net::Address& peer) {
+  const runtime::AcceptedProxyHeaders& accepted = *spec_->proxy_headers;
+  const bool is_trusted =
+      std::any_of(accepted.sources.begin(), accepted.sources.end(),
+                  [&peer](const net::IpRange& range) { return range.Contains(peer.ip()); });
+  if (!is_trusted) {
+    if (accepted.is_optional) return Secure(std::move(fd), peer);
+    return CountRejected(ConnectionRejection::kProxySource);
+  }
+  ProxyHeaderReader::Owner& owner = *this;
+  auto reader = std::make_unique<ProxyHeaderReader>(
+      worker_.io, std::move(fd), peer, accepted.is_optional, spec_->http.header_timeout_ns, owner);
+  if (!reader->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
+  proxy_readers_.insert(std::move(reader));
+}
+
+void WorkerListener::Secure(net::Fd fd, const net::Address& client) {
+  if (spec_->tls == nullptr) return Serve(std::move(fd), client);
   ServerHandshake::Owner& owner = *this;
-  auto handshake = std::make_unique<ServerHandshake>(worker_.io, std::move(fd), peer, spec_->tls,
+  auto handshake = std::make_unique<ServerHandshake>(worker_.io, std::move(fd), client, spec_->tls,
                                                      spec_->tls_handshake_timeout_ns, owner);
   if (!handshake->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
   handshakes_.insert(std::move(handshake));
@@ -106,12 +131,27 @@ void WorkerListener::CountRejected(ConnectionRejection reason) {
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsRejected, reason);
 }
 
+std::unique_ptr<ProxyHeaderReader> WorkerListener::TakeReader(ProxyHeaderReader& reader) {
+  return std::move(proxy_readers_.extract(proxy_readers_.find(&reader)).value());
+}
+
 std::unique_ptr<ServerHandshake> WorkerListener::TakeHandshake(ServerHandshake& handshake) {
   return std::move(handshakes_.extract(handshakes_.find(&handshake)).value());
 }
 
 std::unique_ptr<http::ServerCodec> WorkerListener::TakeConnection(http::ServerCodec& connection) {
   return std::move(connections_.extract(connections_.find(&connection)).value());
+}
+
+void WorkerListener::OnProxyHeader(ProxyHeaderReader& reader, net::Fd fd,
+                                   const net::Address& client) {
+  worker_.io.loop.DeleteLater(TakeReader(reader));
+  Secure(std::move(fd), client);
+}
+
+void WorkerListener::OnNoProxyHeader(ProxyHeaderReader& reader, bool is_late) {
+  worker_.io.loop.DeleteLater(TakeReader(reader));
+  CountRejected(is_late ? ConnectionRejection::kProxyTimeout : ConnectionRejection::kProxyHeader);
 }
 
 void WorkerListener::OnHandshakeDone(ServerHandshake& handshake, net::Transport transport) {

@@ -12,6 +12,7 @@
 #include "proxy/http/h1/server_connection.h"
 #include "proxy/http/h2/server_connection.h"
 #include "proxy/net/acceptor.h"
+#include "proxy/net/proxy_header_reader.h"
 #include "proxy/net/tls/server_handshake.h"
 #include "proxy/runtime/snapshot.h"
 #include "proxy/server/memory_guard.h"
@@ -21,6 +22,7 @@ namespace sluice::server {
 class WorkerListener final : private net::Acceptor::Owner,
                              private http::h1::ServerConnection::Host,
                              private http::StreamAcceptor,
+                             private net::ProxyHeaderReader::Owner,
                              private net::tls::ServerHandshake::Owner {
  public:
   // What the codecs of all listeners of a worker share.
@@ -48,11 +50,17 @@ class WorkerListener final : private net::Acceptor::Owner,
   size_t CloseConnections();
   void ListHolders(std::vector<MemoryGuard::Holder>& holders) const;
   bool is_empty() const { return connection_count() == 0; }
-  size_t connection_count() const { return connections_.size() + handshakes_.size(); }
+  size_t connection_count() const {
+    return connections_.size() + handshakes_.size() + proxy_readers_.size();
+  }
 
  private:
   void OnAccept(net::Fd fd, const net::Address& peer) override;
   void OnShed() override;
+  // The steps of a new connection, each of which hands it to the next: the PROXY protocol, TLS, and
+  // the codec.
+  void ReadProxyHeader(net::Fd fd, const net::Address& peer);
+  void Secure(net::Fd fd, const net::Address& client);
   // Gives a connection to its codec: by the protocol that TLS agreed on; HTTP/1.1 where none was,
   // which finds out by itself if a plain one speaks HTTP/2.
   void Serve(net::Transport transport, const net::Address& peer);
@@ -69,8 +77,12 @@ class WorkerListener final : private net::Acceptor::Owner,
                const char* begin, const char* end) override;
   void OnClosed(http::ServerCodec& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
+  void OnProxyHeader(net::ProxyHeaderReader& reader, net::Fd fd,
+                     const net::Address& client) override;
+  void OnNoProxyHeader(net::ProxyHeaderReader& reader, bool is_late) override;
   void OnHandshakeDone(net::tls::ServerHandshake& handshake, net::Transport transport) override;
   void OnHandshakeFailed(net::tls::ServerHandshake& handshake, absl::string_view reason) override;
+  std::unique_ptr<net::ProxyHeaderReader> TakeReader(net::ProxyHeaderReader& reader);
   std::unique_ptr<net::tls::ServerHandshake> TakeHandshake(net::tls::ServerHandshake& handshake);
   std::unique_ptr<http::ServerCodec> TakeConnection(http::ServerCodec& connection);
 
@@ -82,6 +94,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   bool is_draining_ = false;
   uint64_t next_connection_ = 0;
   absl::flat_hash_set<std::unique_ptr<http::ServerCodec>> connections_;
+  absl::flat_hash_set<std::unique_ptr<net::ProxyHeaderReader>> proxy_readers_;
   absl::flat_hash_set<std::unique_ptr<net::tls::ServerHandshake>> handshakes_;
 };
 

@@ -9,7 +9,7 @@ namespace {
 bool SameConnections(const Settings& a, const Settings& b) {
   return a.protocol == b.protocol && a.connect_timeout_ns == b.connect_timeout_ns &&
          a.idle_timeout_ns == b.idle_timeout_ns && a.max_idle == b.max_idle &&
-         a.max_streams == b.max_streams;
+         a.max_streams == b.max_streams && a.proxy_protocol == b.proxy_protocol;
 }
 
 }  // namespace

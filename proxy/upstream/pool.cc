@@ -5,6 +5,7 @@
 
 #include "proxy/upstream/h1_pool.h"
 #include "proxy/upstream/h2_pool.h"
+#include "proxy/upstream/single_use_pool.h"
 
 namespace sluice::upstream {
 
@@ -12,7 +13,10 @@ using observe::BreakerLimit;
 using observe::UpstreamMetric;
 
 void Pool::Waiter::Leave() {
-  if (pool_ != nullptr) pool_->Forget(*this);
+  if (pool_ == nullptr) return;
+  Pool& pool = *pool_;
+  pool.Forget(*this);
+  pool.OnLeft(*this);
 }
 
 Pool::Pool(PoolContext& context, const net::Address& address,
@@ -73,6 +77,9 @@ void Pool::Forget(Waiter& waiter) {
 
 std::unique_ptr<Pool> MakePool(PoolContext& context, const net::Address& address,
                                std::shared_ptr<const Settings> settings) {
+  if (settings->proxy_protocol != net::ProxyProtocol::kNone) {
+    return std::make_unique<SingleUsePool>(context, address, std::move(settings));
+  }
   if (settings->protocol == Protocol::kHttp2) {
     return std::make_unique<H2Pool>(context, address, std::move(settings));
   }

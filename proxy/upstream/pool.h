@@ -39,6 +39,9 @@ class Pool {
     virtual void OnConnectFailed(http::ResetReason reason) = 0;
 
     bool is_waiting() const { return pool_ != nullptr; }
+    // What a connection for it begins with, where the upstream wants that (proxy_protocol): its
+    // connection is then made for it alone. Lives as long as the waiter.
+    void set_prelude(absl::string_view prelude) { prelude_ = prelude; }
 
    protected:
     ~Waiter() { Leave(); }
@@ -48,6 +51,7 @@ class Pool {
     friend class Pool;
     Pool* pool_ = nullptr;
     http::ClientStreamEvents* events_ = nullptr;
+    absl::string_view prelude_;
   };
 
   virtual ~Pool();
@@ -77,7 +81,13 @@ class Pool {
   bool Enqueue(Waiter& waiter, http::ClientStreamEvents& events);
   // First of the queue, taken off; null if it is empty.
   Waiter* Dequeue();
+  // Takes this one off.
+  void Forget(Waiter& waiter);
+  // It has left on its own.
+  virtual void OnLeft(Waiter&) {}
+  Waiter& WaiterAt(size_t place) { return *waiters_[place]; }
   http::ClientStreamEvents& EventsOf(Waiter& waiter) { return *waiter.events_; }
+  absl::string_view PreludeOf(Waiter& waiter) { return waiter.prelude_; }
   size_t waiter_count() const { return waiters_.size(); }
   bool has_waiters() const { return !waiters_.empty(); }
 
@@ -92,7 +102,6 @@ class Pool {
   std::shared_ptr<const Settings> settings_;
 
  private:
-  void Forget(Waiter& waiter);
   void NoteLeft();
 
   std::vector<Waiter*> waiters_;  // First come, first served.

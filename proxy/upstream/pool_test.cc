@@ -264,5 +264,102 @@ TEST_F(H1PoolTest, ADestroyedPoolForgetsWhoWaits) {
   EXPECT_FALSE(request->failure());
 }
 
+// Where each connection says for whom it is made.
+class SingleUsePoolTest : public H1PoolTest {
+ protected:
+  SingleUsePoolTest() {
+    settings_.proxy_protocol = net::ProxyProtocol::kV1;
+    MakePoolWith(settings_);
+  }
+
+  std::unique_ptr<Request> NewRequestOf(absl::string_view prelude) {
+    auto request = std::make_unique<Request>(blocks_);
+    request->set_prelude(prelude);
+    request->Acquire(*pool_);
+    return request;
+  }
+  static std::string Received(const net::Fd& server) {
+    char bytes[4096];
+    const ssize_t n = recv(server.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
+    return n <= 0 ? "" : std::string(bytes, static_cast<size_t>(n));
+  }
+};
+
+TEST_F(SingleUsePoolTest, AConnectionBeginsWithThePreludeOfItsOwnRequest) {
+  const auto one = NewRequestOf("one\r\n");
+  const auto two = NewRequestOf("two\r\n");
+  while (!one->has_stream() || !two->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  const net::Fd first = Accept();
+  const net::Fd second = Accept();
+  two->Send();
+  one->Send();
+  Turn();
+  EXPECT_EQ(Received(first).substr(0, 10), "one\r\nGET /");
+  EXPECT_EQ(Received(second).substr(0, 10), "two\r\nGET /");
+}
+
+TEST_F(SingleUsePoolTest, AConnectionIsClosedBehindItsRequest) {
+  auto request = NewRequestOf("one\r\n");
+  while (!request->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  const net::Fd server = Accept();
+  Finish(*request, server);
+  Turn();
+  EXPECT_TRUE(pool_->is_empty());
+  EXPECT_TRUE(IsClosedByPeer(server));
+}
+
+TEST_F(SingleUsePoolTest, AConnectionWhoseRequestHasGoneIsClosedAndTheOthersKeepTheirs) {
+  auto one = NewRequestOf("one\r\n");
+  auto two = NewRequestOf("two\r\n");
+  one.reset();
+  EXPECT_EQ(pool_->connection_count(), 1u);
+  while (!two->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  two->Send();
+  Turn();
+  const net::Fd gone = Accept();
+  EXPECT_EQ(Received(gone), "");
+  EXPECT_EQ(Received(Accept()).substr(0, 5), "two\r\n");
+}
+
+TEST_F(SingleUsePoolTest, WhoWaitsForTheBreakerGetsAConnectionWhenOneEnds) {
+  settings_.breaker_limits.connections = 1;
+  MakePoolWith(settings_);
+  auto one = NewRequestOf("one\r\n");
+  auto two = NewRequestOf("two\r\n");
+  EXPECT_EQ(pool_->connection_count(), 1u);
+  while (!one->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  Finish(*one, Accept());
+  while (!two->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  two->Send();
+  Turn();
+  EXPECT_EQ(Received(Accept()).substr(0, 5), "two\r\n");
+}
+
+TEST_F(SingleUsePoolTest, ARefusedConnectionIsToldToWhomItWasFor) {
+  const net::Address address = net::LocalAddress(listener_.get());
+  listener_.Close();
+  pool_ = MakePool(context_, address, std::make_shared<const Settings>(settings_));
+  const auto one = NewRequestOf("one\r\n");
+  const auto two = NewRequestOf("two\r\n");
+  while (!one->failure() || !two->failure()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_EQ(*two->failure(), http::ResetReason::kConnectFailed);
+  EXPECT_TRUE(pool_->is_empty());
+}
+
+TEST_F(SingleUsePoolTest, WithoutADescriptorWhoHasLeftIsNotTold) {
+  rlimit before;
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  auto one = NewRequestOf("one\r\n");
+  const auto two = NewRequestOf("two\r\n");
+  setrlimit(RLIMIT_NOFILE, &before);
+  one.reset();
+  Turn();
+  ASSERT_TRUE(two->failure());
+  EXPECT_EQ(*two->failure(), http::ResetReason::kOverload);
+  EXPECT_TRUE(pool_->is_empty());
+}
+
 }  // namespace
 }  // namespace sluice::upstream

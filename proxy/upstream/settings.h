@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/net/address.h"
+#include "proxy/net/proxy_header.h"
 #include "proxy/observe/worker_metrics.h"
 #include "proxy/upstream/balancer/endpoint_table.h"
 #include "proxy/upstream/breaker.h"
@@ -37,6 +38,8 @@ struct Settings {
   int64_t idle_timeout_ns = 55'000'000'000;
   uint32_t max_idle = 128;
   uint32_t max_streams = 100;  // On one HTTP/2 connection.
+  // With which each connection says for whom it is made.
+  net::ProxyProtocol proxy_protocol = net::ProxyProtocol::kNone;
   BreakerLimits breaker_limits;
   // Never null; of an upstream, one for all generations.
   std::shared_ptr<Breaker> breaker = std::make_shared<Breaker>();

@@ -36,6 +36,8 @@ class ClientConnection final : private net::Connection::Owner,
   ClientConnection(net::IoContext& io, net::Fd fd, Host& host, int64_t connect_timeout_ns);
   ~ClientConnection();
   void CountOn(const net::Traffic& traffic) { connection_.CountOn(traffic); }
+  // Before Start(): goes ahead of all else.
+  void SendFirst(absl::string_view bytes) { connection_.SendFirst(bytes); }
   absl::Status Start();
 
   // Takes the connection, which is open and idle, for one request.
