@@ -37,17 +37,22 @@ def files(site: Site, port: int, upstream: int, home: pathlib.Path, tree: bool) 
 
 
 def _cluster(site: Site, upstream: int) -> dict:
-    unlimited = {"max_connections": 100000, "max_pending_requests": 100000, "max_requests": 100000}
+    unlimited = {"max_connections": 100000, "max_pending_requests": 100000, "max_requests": 100000,
+                 "max_retries": 100000}
     http2 = {} if not site.grpc else {"typed_extension_protocol_options": {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": _TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http2_protocol_options": {}}}}}
+    ejection = {} if not site.more_upstreams else {"outlier_detection": {
+        "consecutive_5xx": 5, "base_ejection_time": "5s", "max_ejection_percent": 50}}
     return {
-        **http2,
-        "name": "hairpin", "type": "STATIC", "connect_timeout": "5s",
+        **http2, **ejection,
+        "name": "hairpin", "type": "STATIC",
+        "connect_timeout": "0.25s" if site.more_upstreams else "5s",
         "circuit_breakers": {"thresholds": [unlimited]},
         "load_assignment": {"cluster_name": "hairpin", "endpoints": [
-            {"lb_endpoints": [{"endpoint": {"address": _address(upstream)}}]}]},
+            {"lb_endpoints": [{"endpoint": {"address": _address(port)}}
+                              for port in (upstream, *site.more_upstreams)]}]},
     }
 
 
@@ -136,6 +141,14 @@ def _routes(site: Site) -> list[dict]:
     if "rewrite" in site.features:
         return [{"match": {"prefix": "/api/"},
                  "route": {"cluster": "hairpin", "prefix_rewrite": "/"}}]
+    if site.more_upstreams:
+        # What may have been delivered is not sent again if it is a POST.
+        post = {"name": ":method", "string_match": {"exact": "POST"}}
+        return [{"match": {"prefix": "/", "headers": [post]},
+                 "route": {"cluster": "hairpin", "retry_policy": _retry(
+                     "connect-failure,refused-stream")}},
+                {"match": {"prefix": "/"}, "route": {"cluster": "hairpin", "retry_policy": _retry(
+                    "connect-failure,refused-stream,reset,gateway-error")}}]
     if not site.routes:
         return [{"match": {"prefix": "/"},
                  "route": {"cluster": "hairpin", "timeout": "0s"}}]
@@ -146,6 +159,14 @@ def _routes(site: Site) -> list[dict]:
                  "regex": {"safe_regex": {"regex": route.path}}}[route.kind]
         routes.append({"match": match, "route": {"cluster": "hairpin"}})
     return routes
+
+
+def _retry(conditions: str) -> dict:
+    return {"retry_on": conditions, "num_retries": 3, "per_try_timeout": "0.25s",
+            "host_selection_retry_max_attempts": 3,
+            "retry_host_predicate": [_filter(
+                "envoy.retry_host_predicates.previous_hosts",
+                "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")]}
 
 
 def _matcher_tree(site: Site) -> dict:

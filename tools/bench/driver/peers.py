@@ -73,7 +73,7 @@ http {{
   keepalive_requests 1000000000;
   keepalive_timeout 1h;
   upstream hairpin {{
-    server 127.0.0.1:{upstream};
+{self._servers(site, upstream)}
     keepalive 512;
     keepalive_requests 1000000000;
   }}
@@ -91,6 +91,11 @@ http {{
   }}
 }}
 """
+
+    def _servers(self, site, upstream):
+        check = " max_fails=5 fail_timeout=5s" if site.more_upstreams else ""
+        return "\n".join(f"    server 127.0.0.1:{port}{check};"
+                         for port in (upstream, *site.more_upstreams))
 
     def _protocols(self, site):
         return (" ssl" if site.tls else "") + (" http2" if site.http2 else "")
@@ -118,6 +123,10 @@ http {{
             lines += ["client_max_body_size 0;", "proxy_request_buffering off;",
                       "proxy_buffer_size 16k;", "proxy_buffers 16 64k;",
                       "proxy_busy_buffers_size 128k;", "proxy_max_temp_file_size 0;"]
+        if site.more_upstreams:
+            lines += ["proxy_next_upstream error timeout http_503;",
+                      "proxy_next_upstream_tries 4;", "proxy_connect_timeout 250ms;",
+                      "proxy_read_timeout 250ms;"]
         if site.grpc:
             lines += ["grpc_set_header X-Forwarded-For $remote_addr;",
                       "grpc_set_header X-Forwarded-Proto $scheme;"]
@@ -203,9 +212,9 @@ defaults
   http-reuse always
   option http-keep-alive
 {"  option splice-auto" if site.bodies else ""}
-  timeout connect 5s
   timeout client 1h
-  timeout server 1h
+  timeout connect {"250ms" if site.more_upstreams else "5s"}
+  timeout server {"250ms" if site.more_upstreams else "1h"}
 frontend bench
   bind 127.0.0.1:{port}{self._protocols(site, home)} backlog 4096
   option forwardfor
@@ -213,9 +222,21 @@ frontend bench
 {self._features(site)}
 {self._routing(site, home)}
 backend hairpin
-  server upstream 127.0.0.1:{upstream}{" proto h2" if site.grpc else ""} pool-max-conn -1
+{self._servers(site, upstream)}
 {self._limit_table(site)}
 """
+
+    def _servers(self, site, upstream):
+        lines = []
+        check = ""
+        if site.more_upstreams:
+            lines += ["retries 3", "option redispatch 1", "retry-on all-retryable-errors 503",
+                      "http-request disable-l7-retry if METH_POST"]
+            check = " observe layer7 error-limit 5 on-error mark-down check inter 5s"
+        protocol = " proto h2" if site.grpc else ""
+        for number, port in enumerate((upstream, *site.more_upstreams)):
+            lines.append(f"server upstream{number} 127.0.0.1:{port}{protocol} pool-max-conn -1{check}")
+        return "\n".join("  " + line for line in lines)
 
     def _tuning(self, site):
         lines = []
@@ -324,7 +345,7 @@ class Sluice(Peer):
                      + ("tls: {certificates: [bench]}\n" if site.tls else ""),
                      "kind: Upstream\nname: hairpin\nmax_idle_connections: 512\n"
                      + ("protocol: http2\n" if site.grpc else "")
-                     + f'endpoints: [{{address: "127.0.0.1:{upstream}"}}]\n',
+                     + self._endpoints(site, upstream),
                      *self._certificate(site)]
         if "key_auth" in site.features:
             documents.append("kind: Consumer\nname: alice\n"
@@ -338,6 +359,17 @@ class Sluice(Peer):
             documents.append(f'kind: Route\nname: r{n}\npaths: ["{path}"]\n'
                              f"upstream: hairpin\n{plugins}")
         return "---\n".join(documents)
+
+    def _endpoints(self, site, upstream):
+        addresses = ", ".join(f'{{address: "127.0.0.1:{port}"}}'
+                              for port in (upstream, *site.more_upstreams))
+        text = f"endpoints: [{addresses}]\n"
+        if site.more_upstreams:
+            text += ("connect_timeout: 250ms\n"
+                     "retry: {attempts: 4, per_try_timeout: 250ms, budget: 100%}\n"
+                     "outlier_detection: {consecutive_5xx: 5, base_ejection_time: 5s, "
+                     "max_ejection_percent: 50%}\n")
+        return text
 
     def _certificate(self, site):
         if not site.tls:

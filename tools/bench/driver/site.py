@@ -30,6 +30,9 @@ class Site:
     tls: str = ""  # the key of the certificate: "ecdsa" or "rsa"; "": in the clear
     http2: bool = False  # towards clients; without TLS by prior knowledge
     grpc: bool = False  # the upstream speaks HTTP/2, in the clear
+    # Further ports of the upstream. With them, what fails on one is tried on others, up to four
+    # times in all and 250 ms each; a POST only where it cannot have been delivered.
+    more_upstreams: tuple[int, ...] = ()
     bodies: bool = False  # buffers and splicing are tuned for large bodies
 
     def __post_init__(self):

@@ -54,13 +54,13 @@ def comparison_header(base: str, unit: str = "request") -> list[str]:
 def start_all(bench: Bench, peers: Sequence[Peer], wanted: Site, load: Load) -> list[Subject]:
     subjects = []
     for peer in peers:
-        subject = Subject(peer.name, _start(bench, peer, wanted), load)
+        subject = Subject(peer.name, start_one(bench, peer, wanted), load)
         bench.check(subject)
         subjects.append(subject)
     return subjects
 
 
-def _start(bench: Bench, peer: Peer, wanted: Site) -> Running:
+def start_one(bench: Bench, peer: Peer, wanted: Site) -> Running:
     """A proxy that was seen to do what the site asks."""
     running = bench.start(peer, wanted)
     wrong = missing_features(running, bench.upstream_port)
@@ -209,7 +209,7 @@ def _by_route_count(bench: Bench, peer: Peer, name: str, tables_of: dict[int, tu
     for count, routes in tables_of.items():
         wanted = Site(f"{name}-{count}", routes)
         load = Load(paths=request_paths(routes))
-        running[count] = _start(bench, peer, wanted)
+        running[count] = start_one(bench, peer, wanted)
         subject = Subject(str(count), running[count], load)
         bench.check(subject)
         subjects.append(subject)
@@ -298,7 +298,7 @@ def w17(bench: Bench, peers: Sequence[Peer], routes: int = 10_000, rate: int = 5
                 progress(f" sluice is left out: {peer.available()}")
                 continue
         progress(f" {peer.name}")
-        running = _start(bench, peer, wanted)
+        running = start_one(bench, peer, wanted)
         subject = Subject(peer.name, running, load)
         bench.check(subject)
         changer = changer_of(running)

@@ -63,6 +63,7 @@ class Client final : private Lane::Host {
   void Stop();
 
   size_t in_flight() const { return in_flight_; }
+  uint64_t begun() const { return begun_; }
   uint64_t finished() const { return finished_; }
   const ClientTally& tally() const { return tally_; }
 

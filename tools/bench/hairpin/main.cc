@@ -35,6 +35,7 @@ struct Settings {
   std::string target;
   std::string upstream = "127.0.0.1:9001";
   bool serve = false;
+  std::string fault;
   bool idle = false;
   uint64_t connections = 64;
   uint64_t in_flight = 0;
@@ -70,7 +71,10 @@ struct Settings {
 void Define(Flags& flags, Settings& s) {
   flags.String("target", "IP:PORT", "where to send requests: the proxy", &s.target);
   flags.String("upstream", "IP:PORT", "where to serve; empty: no upstream here", &s.upstream);
-  flags.Bool("serve", "be the upstream only, until a signal", &s.serve);
+  flags.Bool("serve", "be the upstream only, until standard input ends; then says what came",
+             &s.serve);
+  flags.String("fault", "NAME",
+               "of the upstream: reset-on-accept, close-after-request, hang or half-503", &s.fault);
   flags.Bool("idle", "one request a connection, then hold them until standard input ends", &s.idle);
   flags.Uint("connections", "N", "client connections", &s.connections);
   flags.Uint("in-flight", "N", "closed loop: requests at once; 0: one a connection", &s.in_flight);
@@ -136,6 +140,19 @@ absl::StatusOr<RequestPlan> MakePlan(const Settings& settings) {
   return RequestPlan::Make(options);
 }
 
+absl::StatusOr<Fault> ParseFault(absl::string_view name) {
+  constexpr std::pair<absl::string_view, Fault> kFaults[] = {
+      {"", Fault::kNone},
+      {"reset-on-accept", Fault::kResetOnAccept},
+      {"close-after-request", Fault::kCloseAfterRequest},
+      {"hang", Fault::kHang},
+      {"half-503", Fault::kHalf503}};
+  for (const auto& [known, fault] : kFaults) {
+    if (name == known) return fault;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("--fault: unknown: ", name));
+}
+
 absl::StatusOr<UpstreamOptions> MakeUpstreamOptions(const Settings& settings) {
   UpstreamOptions options;
   ASSIGN_OR_RETURN(options.address, ParseAddress(settings.upstream));
@@ -143,6 +160,7 @@ absl::StatusOr<UpstreamOptions> MakeUpstreamOptions(const Settings& settings) {
   options.body_bytes = settings.response_bytes;
   options.status = static_cast<int>(settings.response_status);
   options.chunked = settings.response_chunked;
+  ASSIGN_OR_RETURN(options.fault, ParseFault(settings.fault));
   options.http2 = settings.upstream_http2 || settings.grpc;
   options.grpc = settings.grpc;
   return options;
@@ -249,6 +267,7 @@ RunResult Measure(Loop& loop, Client& client, const Settings& settings,
   result.own_cpu_micros = CpuMicros(self) - own_before;
   result.seconds = static_cast<double>(end - begin) / kSecond;
   Drain(loop, client);
+  result.begun = client.begun();
   result.unfinished = settings.rate > 0 ? client.in_flight() : 0;
   result.client = &client.tally();
   return result;
@@ -266,6 +285,15 @@ class StandardInput final : public Source {
  private:
   bool ended_ = false;
 };
+
+// Serves until told.
+absl::Status Serve(Loop& loop, const Upstream& upstream) {
+  StandardInput input(loop);
+  std::cout << "{\"port\": " << upstream.port() << "}" << std::endl;
+  while (!input.ended()) loop.Turn(NowNanos() + kSecond);
+  std::cout << "{\"requests\": " << upstream.tally().requests << "}" << std::endl;
+  return absl::OkStatus();
+}
 
 // Says when all connections stand and wait, and holds them until told.
 RunResult Hold(Loop& loop, Client& client, const Settings& settings) {
@@ -294,8 +322,7 @@ absl::Status Run(const Settings& settings) {
   }
   if (settings.serve) {
     if (!upstream) return absl::InvalidArgumentError("--serve needs --upstream");
-    std::cout << "{\"port\": " << upstream->port() << "}" << std::endl;
-    while (true) loop.Turn(NowNanos() + kSecond);
+    return Serve(loop, *upstream);
   }
   ASSIGN_OR_RETURN(RequestPlan plan, MakePlan(settings));
   ASSIGN_OR_RETURN(const std::unique_ptr<TlsClient> tls, MakeTls(settings));

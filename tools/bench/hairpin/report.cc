@@ -48,10 +48,10 @@ std::string ReportJson(const RunResult& result) {
     return completed == 0 ? 0 : static_cast<double>(micros) / completed;
   };
   std::string text = absl::StrFormat(
-      "{\"requests\": %d, \"seconds\": %.3f, \"rps\": %.1f, \"failures\": %s, "
+      "{\"requests\": %d, \"begun\": %d, \"seconds\": %.3f, \"rps\": %.1f, \"failures\": %s, "
       "\"unfinished\": %d, \"latency_us\": %s, ",
-      client.completed, result.seconds, completed / result.seconds, FailuresJson(client),
-      result.unfinished, LatencyJson(client.latency));
+      client.completed, result.begun, result.seconds, completed / result.seconds,
+      FailuresJson(client), result.unfinished, LatencyJson(client.latency));
   absl::StrAppendFormat(
       &text,
       "\"cpu\": {\"watched_us\": %d, \"us_per_request\": %.3f, \"hairpin_us_per_request\": %.3f}, "

@@ -13,6 +13,7 @@ struct RunResult {
   const ClientTally* client = nullptr;
   const UpstreamTally* upstream = nullptr;  // Null without one.
   double seconds = 0;                       // Length of the window.
+  uint64_t begun = 0;                       // Requests, before and after the window, too.
   uint64_t unfinished = 0;                  // Due in the window, unanswered a second after it.
   uint64_t watched_cpu_micros = 0;          // Of the processes under --watch, in the window.
   uint64_t own_cpu_micros = 0;

@@ -75,9 +75,13 @@ class Upstream::Connection final : public Source {
 
   void Answer() {
     upstream_.OnRequest();
+    const Fault fault = upstream_.options_.fault;
+    if (fault == Fault::kCloseAfterRequest) return Close(false);
+    if (fault == Fault::kHang) return reader_.Reset();
     closing_ = reader_.wants_close();
     reader_.Reset();
-    pending_.push_back(upstream_.responses_[closing_][is_head_]);
+    const bool refuses = fault == Fault::kHalf503 && upstream_.tally_.requests % 2 == 0;
+    pending_.push_back((refuses ? upstream_.refusals_ : upstream_.responses_)[closing_][is_head_]);
     if (pending_.size() == 1) Flush();
   }
 
@@ -114,14 +118,22 @@ class Upstream::Connection final : public Source {
   std::deque<absl::string_view> pending_;
 };
 
-Upstream::Upstream(Loop& loop, const UpstreamOptions& options)
-    : loop_(loop), options_(options), h2_response_(H2Response::Of(options)) {
+Upstream::Responses Upstream::Render(const UpstreamOptions& options) {
+  Responses responses;
   for (const bool closing : {false, true}) {
     const std::string head = Head(options, closing ? "Connection: close\r\n" : "");
-    responses_[closing][false] = head + Body(options);
-    responses_[closing][true] = head;
+    responses[closing][false] = head + Body(options);
+    responses[closing][true] = head;
   }
+  return responses;
 }
+
+Upstream::Upstream(Loop& loop, const UpstreamOptions& options)
+    : loop_(loop),
+      options_(options),
+      responses_(Render(options)),
+      refusals_(Render({.status = 503, .body_bytes = 0})),
+      h2_response_(H2Response::Of(options)) {}
 
 Upstream::~Upstream() {
   if (fd_ >= 0) close(fd_);
@@ -142,6 +154,12 @@ void Upstream::OnEvents(uint32_t) {
   int fd;
   while ((fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
     ++tally_.connections;
+    if (options_.fault == Fault::kResetOnAccept) {
+      const linger reset{.l_onoff = 1, .l_linger = 0};
+      setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      close(fd);
+      continue;
+    }
     std::unique_ptr<Source> connection;
     if (options_.http2) {
       connection = std::make_unique<H2UpstreamConnection>(host, h2_response_, fd);

@@ -45,7 +45,12 @@ class Upstream final : public Source, private H2UpstreamConnection::Host {
 
   Loop& loop_;
   const UpstreamOptions options_;
-  std::array<std::array<std::string, 2>, 2> responses_;  // By whether it closes, and is to a HEAD.
+  // By whether it closes, and is to a HEAD.
+  using Responses = std::array<std::array<std::string, 2>, 2>;
+  static Responses Render(const UpstreamOptions& options);
+
+  const Responses responses_;
+  const Responses refusals_;  // Of Fault::kHalf503.
   int fd_ = -1;
   uint16_t port_ = 0;
   UpstreamTally tally_;
