@@ -63,6 +63,8 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   // Whether the request, or part of it, may have reached the endpoint; what it was on.
   bool has_sent_bytes() const { return has_sent_; }
   bool was_reused() const { return was_reused_; }
+  // The budget of retries counts it.
+  bool is_retry() const { return static_cast<bool>(permits_.retry); }
   int status() const { return response_status_; }
   bool has_response() const { return response_status_ != 0; }
   bool is_complete() const { return is_complete_; }

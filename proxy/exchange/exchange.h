@@ -147,7 +147,7 @@ class Exchange final : public plugins::Stream,
   bool IsAlone(const Attempt& attempt) const;
   bool Retry(Attempt& attempt, const Outcome& outcome);
   bool TakeRetryPermit(upstream::Cluster& cluster, const upstream::RetryPolicy& policy,
-                       upstream::Permit& permit);
+                       bool replaces_retry, upstream::Permit& permit);
   void OnTryTimeout(Attempt& attempt);
   void Hedge(Attempt& attempt, const upstream::RetryPolicy& policy);
   void HoldHead(const http::ResponseHead& head, Attempt& attempt);
@@ -211,6 +211,7 @@ class Exchange final : public plugins::Stream,
   http::ResponseHead* held_head_ = nullptr;
   Attempt* held_by_ = nullptr;
   upstream::Permit retry_permit_;  // Of the retry that is due at retry_at_ns_.
+  upstream::Permit wait_permit_;   // Until then.
   int64_t retry_at_ns_ = 0;        // 0: none.
   uint32_t retries_ = 0;           // That the policy asked for.
   uint32_t harmless_retries_ = 0;

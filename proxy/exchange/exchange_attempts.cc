@@ -317,7 +317,13 @@ bool Exchange::Retry(Attempt& attempt, const Outcome& outcome) {
   upstream::Cluster* cluster = FindCluster();
   if (cluster == nullptr || (policy == nullptr && !PickEndpoint(*cluster))) return false;
   upstream::Permit permit;
-  if (!is_harmless && !TakeRetryPermit(*cluster, *policy, permit)) return false;
+  if (!is_harmless && !TakeRetryPermit(*cluster, *policy, attempt.is_retry(), permit)) return false;
+  if (!is_harmless) {
+    // Before the attempt ends: a request that comes to nobody's count would lower the budget.
+    upstream::Gauge& waiting = cluster->settings().breaker->waiting;
+    waiting.Take();
+    wait_permit_ = upstream::Permit(waiting);
+  }
   GiveUp(attempt);
   if (is_harmless) {
     ++harmless_retries_;
@@ -340,13 +346,15 @@ void Exchange::GiveUp(Attempt& attempt) {
   attempts_.Remove(attempt);
 }
 
+// The budget is a share of the requests under way, those that wait for their retry included: with
+// 100 % each of them may have one. `replaces_retry`: an attempt is about to end that has a permit.
 bool Exchange::TakeRetryPermit(upstream::Cluster& cluster, const upstream::RetryPolicy& policy,
-                               upstream::Permit& permit) {
+                               bool replaces_retry, upstream::Permit& permit) {
   const upstream::Settings& settings = cluster.settings();
   upstream::Breaker& breaker = *settings.breaker;
-  const uint32_t limit =
-      std::min(settings.breaker_limits.retries, policy.Budget(breaker.requests.value()));
-  if (!breaker.retries.TryTake(limit)) {
+  const uint32_t requests = breaker.requests.value() + breaker.waiting.value();
+  const uint32_t limit = std::min(settings.breaker_limits.retries, policy.Budget(requests));
+  if (!breaker.retries.TryTake(limit + (replaces_retry ? 1 : 0))) {
     worker_.metrics.Add(settings.metrics, UpstreamMetric::kOverflows, BreakerLimit::kRetries);
     return false;
   }
@@ -373,7 +381,7 @@ void Exchange::Hedge(Attempt& attempt, const upstream::RetryPolicy& policy) {
   upstream::Permit permit;
   if (verdict == Verdict::kFinal || !is_replayable_ || held_head_ != nullptr ||
       cluster == nullptr || retries_ + 1 >= policy.attempts ||
-      !TakeRetryPermit(*cluster, policy, permit)) {
+      !TakeRetryPermit(*cluster, policy, /*replaces_retry=*/false, permit)) {
     return ArmTimer();
   }
   ++retries_;

@@ -112,6 +112,7 @@ void Exchange::DropAttempts() {
   held_by_ = nullptr;
   retry_at_ns_ = 0;
   retry_permit_.Give();
+  wait_permit_.Give();
 }
 
 void Exchange::AbortResponse(absl::string_view details) {

@@ -81,6 +81,8 @@ void Exchange::OnTimer() {
                                                                : "request_body_idle_timeout");
   }
   if (retry_at_ns_ != 0 && now >= retry_at_ns_) {
+    // Counted until the attempt is.
+    const upstream::Permit waited = std::move(wait_permit_);
     return StartAttempt(std::move(retry_permit_));
   }
   for (Attempt* attempt = attempts_.first(); attempt != nullptr;

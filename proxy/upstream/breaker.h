@@ -44,7 +44,8 @@ struct Breaker {
   Gauge connections;  // Open and being opened.
   Gauge pending;      // Attempts that wait for a connection.
   Gauge requests;     // Attempts.
-  Gauge retries;      // Attempts beyond a request's first that the budget counts.
+  Gauge retries;      // Attempts beyond a request's first that the budget counts, and who waits.
+  Gauge waiting;      // Requests that wait to be sent again: they have no attempt.
 };
 
 // One that is counted, until this goes. Lifetime: within the breaker's.
@@ -59,6 +60,7 @@ class Permit {
     return *this;
   }
   ~Permit() { Give(); }
+  explicit operator bool() const { return gauge_ != nullptr; }
 
   void Give() {
     if (gauge_ != nullptr) std::exchange(gauge_, nullptr)->Give();

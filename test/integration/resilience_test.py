@@ -237,6 +237,26 @@ class ResilienceTest(unittest.TestCase):
         release.set()
         self.assertEqual(repeated.response().status, 200)
 
+    def test_a_budget_of_all_requests_lets_each_of_them_be_repeated_though_all_fail_at_once(self):
+        # Requests that waited for their retry counted as retries, and no longer as requests: of
+        # those that failed together half were given up.
+        everybody = threading.Barrier(16)
+
+        def serve(server, connection):
+            while True:
+                head, _ = server.read_request(connection)
+                if server.requests.count(head) == 1:
+                    everybody.wait(60)
+                    connection.send(UNAVAILABLE)
+                elif server.requests.count(head) == 2:
+                    connection.send(UNAVAILABLE)
+                else:
+                    connection.send(OK)
+        self.start(serve, route="retry: {attempts: 3, on: [5xx], budget: 100%, min_retries: 0, "
+                                "back_off: {base: 100ms, max: 100ms}}")
+        clients = [self.client().send(get("/%d" % i)) for i in range(16)]
+        self.assertEqual([client.response().status for client in clients], [200] * 16)
+
     def test_the_breaker_of_retries_bounds_them_too(self):
         self.start(once(UNAVAILABLE), upstream="breakers: {retries: 0}", route="retry: {on: [5xx]}")
         self.assertEqual(self.exchange(get()).status, 503)
