@@ -22,6 +22,11 @@ Flags MakeFlags(Given* given) {
   Options& options = given->options;
   flags.String("data-dir", "DIR", "where configuration and history are kept; required",
                &options.data_dir);
+  flags.String("seal-key-file", "FILE",
+               "with the keys that seal what is in the data directory, 64 hexadecimal digits a "
+               "line: the first seals, all open; made if nothing is sealed yet; default: "
+               "DATA_DIR.seal-key",
+               &options.seal_key_file);
   flags.String("grpc-listen", "IP:PORT", "for proxies and sluicectl; port 0: one that is free",
                &given->grpc_listen);
   flags.String("http-listen", "IP:PORT", "for JSON, /metrics, /healthz and /readyz",

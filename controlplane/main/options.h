@@ -13,6 +13,7 @@ namespace sluice::main {
 
 struct Options {
   std::string data_dir;
+  std::string seal_key_file;  // Empty: "DATA_DIR.seal-key".
   ListenAddress grpc_listen;
   ListenAddress http_listen;
   tls::ServerPaths tls;  // Without a certificate: cleartext.

@@ -27,6 +27,8 @@ TEST(OptionsTest, OnlyTheDataDirectoryIsRequired) {
   EXPECT_EQ(options->grpc_listen.ToString(), "127.0.0.1:9400");
   EXPECT_EQ(options->http_listen.ToString(), "127.0.0.1:9480");
   EXPECT_EQ(options->history_keep, 10'000u);
+  EXPECT_EQ(options->seal_key_file, "");
+  EXPECT_EQ(Parse({"--data-dir", "d", "--seal-key-file", "k"})->seal_key_file, "k");
 }
 
 TEST(OptionsTest, ListeningOffThisMachineIsFineWhereClientsShowCertificates) {

@@ -48,8 +48,9 @@ absl::Status Program::OpenStore(const Options& options) {
   const std::string place = absl::StrCat("data directory ", options.data_dir);
   store::SqliteStore::Options store_options;
   store_options.history_keep = options.history_keep;
+  store_options.seal_key_file = options.seal_key_file;
   auto store = store::SqliteStore::Open(options.data_dir, store_options);
-  if (!store.ok()) return store.status();  // It names the directory itself.
+  if (!store.ok()) return store.status();  // It names the directory or the file itself.
   store_ = *std::move(store);
   auto ledger = store::Ledger::Open(*store_, clock_);
   if (!ledger.ok()) return WithPlace(place, ledger.status());

@@ -104,6 +104,15 @@ TEST_F(ProgramTest, WhatWasAppliedIsThereAfterARestart) {
   EXPECT_EQ(proxy.replica().resources().size(), 2u);
 }
 
+TEST_F(ProgramTest, AWrongSealKeyIsSaidAtTheStart) {
+  Start();
+  program_.reset();
+  Options options = OptionsFor(dir_.path());
+  options.seal_key_file = dir_.path() + "/elsewhere";
+  const absl::Status status = Program::Start(options).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("put it back, or say with --seal-key-file"));
+}
+
 TEST_F(ProgramTest, WhatAConnectedProxyCannotReadIsRefusedUnlessAllowed) {
   Start();
   fleet::ScriptedProxy proxy(program_->grpc_address().ToString(),

@@ -9,6 +9,7 @@ import unittest
 
 from harness.fleet_case import FleetCase, route
 from harness.process import ControlPlane, sluicectl, wait_until
+from harness.seal import Sealer
 
 FULL = 'sluice_fleet_updates_total{kind="full"}'
 DELTA = 'sluice_fleet_updates_total{kind="delta"}'
@@ -22,15 +23,18 @@ class RefusalTest(FleetCase):
         must be down."""
         database = sqlite3.connect(os.path.join(self.path("data"), "sluice.db"))
         with database:
-            digest, stored = database.execute(
+            sealer = Sealer(self.path("data.seal-key"))
+            digest, sealed = database.execute(
                 "SELECT r.digest, bytes FROM resource r JOIN blob b ON b.digest = r.digest "
                 "WHERE kind = 'Route' AND name = ?", (name,)).fetchone()
+            stored = sealer.open(sealed, b"resource " + digest)
             self.assertEqual(stored.count(b"/frail"), 1)
             spoilt = stored.replace(b"/frail", b"~(rail")
             key = b"Route\0\0" + name.encode()
             self.assertEqual(hashlib.sha256(key + b"\0" + stored).digest(), digest)
             other = hashlib.sha256(key + b"\0" + spoilt).digest()
-            database.execute("INSERT INTO blob VALUES (?, ?)", (other, spoilt))
+            database.execute("INSERT INTO blob VALUES (?, ?)", (
+                other, sealer.seal_like(sealed, spoilt, b"resource " + other)))
             database.execute("UPDATE resource SET digest = ? WHERE digest = ?", (other, digest))
             database.execute("UPDATE change SET after = ? WHERE after = ?", (other, digest))
             database.execute("UPDATE change SET before = ? WHERE before = ?", (other, digest))

@@ -20,7 +20,8 @@ using ::testing::SizeIs;
 class RecallTest : public ::testing::Test {
  protected:
   explicit RecallTest(uint64_t history_keep = 1000)
-      : store_(*store::SqliteStore::Open(dir_.path(), {.history_keep = history_keep, .vfs = ""})),
+      : store_(*store::SqliteStore::Open(
+            dir_.path(), {.history_keep = history_keep, .vfs = "", .seal_key_file = ""})),
         ledger_(*store::Ledger::Open(*store_, clock_)) {}
 
   void Put(const v1::Resource& resource) {

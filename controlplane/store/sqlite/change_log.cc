@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/resource/digest.h"
 #include "base/status_macros.h"
+#include "controlplane/store/sqlite/sealed_records.h"
 
 namespace sluice::store {
 namespace {
@@ -108,23 +109,25 @@ struct NetChange {
 };
 
 absl::StatusOr<std::shared_ptr<const StoredResource>> ReadBlob(Database& db,
+                                                               const seal::Sealer& sealer,
                                                                const resource::Key& key,
                                                                std::string digest,
                                                                uint64_t changed_in) {
   if (digest.empty()) return nullptr;
   auto stored = std::make_shared<StoredResource>();
   Query row(db, "SELECT bytes FROM blob WHERE digest = ?", Blob{digest});
-  if (row.Next()) stored->bytes = row.Text(0);
+  const std::string sealed = row.Next() ? row.Text(0) : "";
   RETURN_IF_ERROR(row.status());
   stored->key = key;
   stored->digest = std::move(digest);
   stored->changed_in = changed_in;
-  RETURN_IF_ERROR(CheckDigest(*stored));
+  RETURN_IF_ERROR(OpenInto(sealer, sealed, *stored));
   return stored;
 }
 
-absl::StatusOr<std::vector<ResourceChange>> ReadResourceChanges(Database& db, uint64_t from,
-                                                                uint64_t to) {
+absl::StatusOr<std::vector<ResourceChange>> ReadResourceChanges(Database& db,
+                                                                const seal::Sealer& sealer,
+                                                                uint64_t from, uint64_t to) {
   std::map<resource::Key, NetChange> net;
   {
     Query row(db,
@@ -148,9 +151,9 @@ absl::StatusOr<std::vector<ResourceChange>> ReadResourceChanges(Database& db, ui
     if (change.before.empty() && change.after.empty()) continue;
     ResourceChange& out = changes.emplace_back();
     ASSIGN_OR_RETURN(out.before,
-                     ReadBlob(db, key, std::move(change.before), change.before_changed_in));
+                     ReadBlob(db, sealer, key, std::move(change.before), change.before_changed_in));
     ASSIGN_OR_RETURN(out.after,
-                     ReadBlob(db, key, std::move(change.after), change.after_changed_in));
+                     ReadBlob(db, sealer, key, std::move(change.after), change.after_changed_in));
   }
   return changes;
 }
@@ -251,7 +254,8 @@ absl::StatusOr<std::vector<CommitRecord>> ReadHistory(Database& db, const Histor
   return records;
 }
 
-absl::StatusOr<ChangeSet> ReadChanges(Database& db, uint64_t from, uint64_t to) {
+absl::StatusOr<ChangeSet> ReadChanges(Database& db, const seal::Sealer& sealer, uint64_t from,
+                                      uint64_t to) {
   Query head(db, "SELECT number, trimmed_configuration, trimmed_endpoints FROM head");
   if (!head.Next()) return head.status().ok() ? absl::DataLossError("no head") : head.status();
   if (to > head.Uint(0) || from > to) {
@@ -263,7 +267,7 @@ absl::StatusOr<ChangeSet> ReadChanges(Database& db, uint64_t from, uint64_t to) 
         absl::StrCat("generation ", from, " is no longer kept: the oldest is ", head.Uint(1)));
   }
   ChangeSet changes;
-  ASSIGN_OR_RETURN(changes.resources, ReadResourceChanges(db, from, to));
+  ASSIGN_OR_RETURN(changes.resources, ReadResourceChanges(db, sealer, from, to));
   if (from >= head.Uint(2)) {
     ASSIGN_OR_RETURN(changes.endpoints, ReadEndpointChanges(db, from, to));
   }
@@ -280,7 +284,14 @@ absl::StatusOr<resource::Key> KeyFrom(const Query& row, int first_column) {
                    "one has written it"));
 }
 
-absl::Status CheckDigest(const StoredResource& resource) {
+absl::Status OpenInto(const seal::Sealer& sealer, absl::string_view sealed,
+                      StoredResource& resource) {
+  absl::StatusOr<std::string> bytes = OpenResource(sealer, resource.digest, sealed);
+  if (!bytes.ok()) {
+    return absl::Status(bytes.status().code(),
+                        absl::StrCat(resource.key.ToString(), ": ", bytes.status().message()));
+  }
+  resource.bytes = *std::move(bytes);
   if (resource::Digest(resource.key, resource.bytes) == resource.digest) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(resource.key.ToString(), ": the stored bytes are not those that were written"));

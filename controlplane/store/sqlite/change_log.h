@@ -7,6 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "controlplane/seal/sealer.h"
 #include "controlplane/store/sqlite/database.h"
 #include "controlplane/store/store.h"
 
@@ -21,13 +23,16 @@ namespace sluice::store {
 absl::StatusOr<std::vector<CommitRecord>> ReadHistory(Database& db, const HistoryQuery& query);
 
 // As Store::Changes.
-absl::StatusOr<ChangeSet> ReadChanges(Database& db, uint64_t from, uint64_t to);
+absl::StatusOr<ChangeSet> ReadChanges(Database& db, const seal::Sealer& sealer, uint64_t from,
+                                      uint64_t to);
 
 // Kind, namespace and name in three columns of a row.
 //   FAILED_PRECONDITION  a kind that this build does not know: a newer one has written it
 absl::StatusOr<resource::Key> KeyFrom(const Query& row, int first_column);
 
-// DATA_LOSS if the bytes are not those of the digest.
-[[nodiscard]] absl::Status CheckDigest(const StoredResource& resource);
+// Opens the bytes of `resource`, whose key and digest are set.
+//   DATA_LOSS  they are not those of the digest
+[[nodiscard]] absl::Status OpenInto(const seal::Sealer& sealer, absl::string_view sealed,
+                                    StoredResource& resource);
 
 }  // namespace sluice::store

@@ -14,6 +14,8 @@ constexpr char kSettings[] =
     "PRAGMA synchronous = FULL;"
     "PRAGMA journal_size_limit = 67108864;"
     "PRAGMA temp_store = MEMORY;"
+    // What is replaced or removed may have been a secret.
+    "PRAGMA secure_delete = ON;"
     "PRAGMA trusted_schema = OFF;";
 
 // Another process may hold the file for a moment: a backup tool, sqlite3 on the command line.

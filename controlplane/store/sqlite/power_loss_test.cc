@@ -27,8 +27,15 @@ using ::testing::Not;
 
 constexpr uint64_t kHistoryKeep = 2;  // So that commits trim.
 
+// One for all stores: to make one waits for the disk.
+const std::string& SealKeyFile() {
+  static const TempDir dir;
+  static const std::string path = dir.path() + "/key";
+  return path;
+}
+
 absl::StatusOr<std::unique_ptr<SqliteStore>> OpenStore(const TempDir& dir, const FaultVfs& vfs) {
-  return SqliteStore::Open(dir.path(), {kHistoryKeep, vfs.name()});
+  return SqliteStore::Open(dir.path(), {kHistoryKeep, vfs.name(), SealKeyFile()});
 }
 
 // All that can be read from a store, in one comparable text.

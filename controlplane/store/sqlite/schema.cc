@@ -1,15 +1,17 @@
 // Tables:
 //   head             one row: where the store stands; by origin of commits, how many are kept and
 //                    up to which generation they were trimmed
-//   blob             serialised resources by digest; those of `resource`, and of `change.before`
-//   resource         the present content
-//   commits, change  the history: of each change both digests, so that the content of an earlier
+//   blob             sealed serialised resources by digest of what is in them; those of `resource`,
+//   and of `change.before` resource         the present content commits, change  the history: of
+//   each change both digests, so that the content of an earlier
 //                    generation is the present one with the later changes undone, at the cost of
 //                    what has changed since. `after` is always the `before` of the key's next
 //                    change or the present content, so a blob is kept by `before` and `resource`
 //                    alone.
 //   endpoint, endpoint_change  the same for registered endpoints, which need no blobs
 //   proxy_note       what is remembered of proxies; beside all of the above
+//   seal             sealed with the key that has sealed everything (sealed_records.h); no row:
+//                    nothing is sealed
 #include "controlplane/store/sqlite/schema.h"
 
 #include <fcntl.h>
@@ -25,6 +27,9 @@
 
 namespace sluice::store {
 namespace {
+
+// Databases of earlier ones were never sealed.
+constexpr size_t kFirstSealedSchema = 3;
 
 constexpr char kTables[] = R"sql(
 CREATE TABLE head (
@@ -109,12 +114,32 @@ absl::Status AddProxyNotes(Database& db) {
       "CREATE TABLE proxy_note (node TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID");
 }
 
+absl::Status AddSeal(Database& db) {
+  return db.Execute(
+      "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL)");
+}
+
 absl::Status Sync(const std::string& path, int flags) {
   const int fd = open(path.c_str(), flags | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, path);
   const int failed = fsync(fd) != 0 ? errno : 0;
   close(fd);
   return failed == 0 ? absl::OkStatus() : absl::ErrnoToStatus(failed, path);
+}
+
+std::string CopyPath(const std::string& path, size_t schema) {
+  return absl::StrCat(path, ".schema-", schema);
+}
+
+// A copy is what it was copied from.
+void WarnOfUnsealedCopies(const std::string& path) {
+  for (size_t schema = 1; schema < kFirstSealedSchema; ++schema) {
+    const std::string copy = CopyPath(path, schema);
+    if (access(copy.c_str(), F_OK) != 0) continue;
+    LOG(WARNING)
+        << copy << " was written by a build that sealed nothing: private keys and "
+        << "credentials can be read in it; remove it unless you will go back to that build";
+  }
 }
 
 // Whole or not at all: the name appears only once the bytes are on the medium.
@@ -133,7 +158,8 @@ absl::Status Copy(Database& db, const std::string& path, const std::string& copy
 }  // namespace
 
 const std::vector<Migration>& Migrations() {
-  static const auto* const migrations = new std::vector<Migration>{CreateTables, AddProxyNotes};
+  static const auto* const migrations =
+      new std::vector<Migration>{CreateTables, AddProxyNotes, AddSeal};
   return *migrations;
 }
 
@@ -149,7 +175,7 @@ absl::Status Migrate(Database& db, const std::string& path,
                      "): run that one, or restore the copy that it made, ", path, ".schema-N"));
   }
   if (taken > 0 && taken < migrations.size()) {
-    const std::string copy = absl::StrCat(path, ".schema-", taken);
+    const std::string copy = CopyPath(path, taken);
     RETURN_IF_ERROR(Copy(db, path, copy));
     LOG(INFO) << "migrating " << path << " from schema " << taken << " to " << migrations.size()
               << "; copied to " << copy;
@@ -161,6 +187,7 @@ absl::Status Migrate(Database& db, const std::string& path,
     RETURN_IF_ERROR(db.Execute(absl::StrCat("PRAGMA user_version = ", taken + 1)));
     RETURN_IF_ERROR(transaction.Commit());
   }
+  WarnOfUnsealedCopies(path);
   return absl::OkStatus();
 }
 

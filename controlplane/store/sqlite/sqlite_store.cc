@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "controlplane/store/sqlite/change_log.h"
 #include "controlplane/store/sqlite/schema.h"
+#include "controlplane/store/sqlite/sealed_records.h"
 
 namespace sluice::store {
 namespace {
@@ -27,7 +28,7 @@ absl::Status CheckHead(Database& db, const Head& expected) {
                                          ", not at ", expected.generation.number));
 }
 
-absl::Status WriteResource(Database& db, const ResourceChange& change) {
+absl::Status WriteResource(Database& db, const seal::Sealer& sealer, const ResourceChange& change) {
   const resource::Key& key = change.key();
   const absl::string_view kind = resource::KindName(key.kind);
   if (change.after == nullptr) {
@@ -37,7 +38,8 @@ absl::Status WriteResource(Database& db, const ResourceChange& change) {
   }
   const StoredResource& after = *change.after;
   // It may be there: a rollback brings old content back.
-  Query blob(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", Blob{after.digest}, Blob{after.bytes});
+  const std::string sealed = SealResource(sealer, after.digest, after.bytes);
+  Query blob(db, "INSERT OR IGNORE INTO blob VALUES (?, ?)", Blob{after.digest}, Blob{sealed});
   RETURN_IF_ERROR(blob.Run());
   Query write(db, "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?)", kind, key.ns, key.name,
               Blob{after.digest}, after.changed_in);
@@ -64,7 +66,7 @@ absl::Status WriteHead(Database& db, const NewCommit& commit) {
   return head.Run();
 }
 
-absl::Status LoadResources(Database& db, Content& content) {
+absl::Status LoadResources(Database& db, const seal::Sealer& sealer, Content& content) {
   Query row(db,
             "SELECT kind, ns, name, r.digest, changed_in, bytes "
             "FROM resource r LEFT JOIN blob b ON b.digest = r.digest ORDER BY kind, ns, name");
@@ -73,11 +75,16 @@ absl::Status LoadResources(Database& db, Content& content) {
     ASSIGN_OR_RETURN(stored->key, KeyFrom(row, 0));
     stored->digest = row.Text(3);
     stored->changed_in = row.Uint(4);
-    stored->bytes = row.Text(5);
-    RETURN_IF_ERROR(CheckDigest(*stored));
+    RETURN_IF_ERROR(OpenInto(sealer, row.Text(5), *stored));
     content.resources.push_back(std::move(stored));
   }
   return row.status();
+}
+
+// Beside the directory, so that a copy of that is without it.
+std::string DefaultKeyFile(absl::string_view data_dir) {
+  while (data_dir.size() > 1 && data_dir.back() == '/') data_dir.remove_suffix(1);
+  return absl::StrCat(data_dir, ".seal-key");
 }
 
 absl::Status LoadEndpoints(Database& db, Content& content) {
@@ -100,15 +107,20 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   const std::string path = data_dir + "/sluice.db";
   ASSIGN_OR_RETURN(std::unique_ptr<Database> writer, Database::Open(path, options.vfs));
   RETURN_IF_ERROR(Migrate(*writer, path, Migrations()));
+  if (options.seal_key_file.empty()) options.seal_key_file = DefaultKeyFile(data_dir);
+  ASSIGN_OR_RETURN(std::unique_ptr<const seal::Sealer> sealer,
+                   OpenSeal(*writer, options.seal_key_file));
   ASSIGN_OR_RETURN(std::unique_ptr<Database> reader, Database::Open(path, options.vfs));
-  return std::unique_ptr<SqliteStore>(
-      new SqliteStore(std::move(options), std::move(dir), std::move(writer), std::move(reader)));
+  return std::unique_ptr<SqliteStore>(new SqliteStore(
+      std::move(options), std::move(dir), std::move(writer), std::move(reader), std::move(sealer)));
 }
 
 SqliteStore::SqliteStore(Options options, std::unique_ptr<DataDir> dir,
-                         std::unique_ptr<Database> writer, std::unique_ptr<Database> reader)
+                         std::unique_ptr<Database> writer, std::unique_ptr<Database> reader,
+                         std::unique_ptr<const seal::Sealer> sealer)
     : options_(std::move(options)),
       dir_(std::move(dir)),
+      sealer_(std::move(sealer)),
       writer_(std::move(writer)),
       reader_(std::move(reader)) {}
 
@@ -118,7 +130,7 @@ absl::StatusOr<Content> SqliteStore::Load() {
   RETURN_IF_ERROR(transaction.status());
   Content content;
   ASSIGN_OR_RETURN(content.head, ReadHead(*reader_));
-  RETURN_IF_ERROR(LoadResources(*reader_, content));
+  RETURN_IF_ERROR(LoadResources(*reader_, *sealer_, content));
   RETURN_IF_ERROR(LoadEndpoints(*reader_, content));
   return content;
 }
@@ -129,7 +141,7 @@ absl::Status SqliteStore::Commit(const Head& expected, const NewCommit& commit) 
   RETURN_IF_ERROR(transaction.status());
   RETURN_IF_ERROR(CheckHead(*writer_, expected));
   for (const ResourceChange& change : commit.resources) {
-    RETURN_IF_ERROR(WriteResource(*writer_, change));
+    RETURN_IF_ERROR(WriteResource(*writer_, *sealer_, change));
   }
   for (const EndpointChange& change : commit.endpoints) {
     RETURN_IF_ERROR(WriteEndpoint(*writer_, change));
@@ -185,7 +197,7 @@ absl::StatusOr<ChangeSet> SqliteStore::Changes(uint64_t from, uint64_t to) {
   MutexLock lock(reader_mu_);
   Transaction transaction(*reader_, Transaction::Mode::kRead);
   RETURN_IF_ERROR(transaction.status());
-  return ReadChanges(*reader_, from, to);
+  return ReadChanges(*reader_, *sealer_, from, to);
 }
 
 }  // namespace sluice::store

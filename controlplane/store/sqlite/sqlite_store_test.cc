@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "api/resource/digest.h"
 #include "controlplane/store/sqlite/schema.h"
 #include "controlplane/store/testing/commit_writer.h"
 #include "controlplane/store/testing/store_contract.h"
@@ -16,6 +19,7 @@ namespace sluice::store {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class SqliteUnderTest final : public StoreUnderTest {
  public:
@@ -101,6 +105,107 @@ TEST(SqliteStoreTest, TrimmingLeavesNoBlobThatNothingHolds) {
   auto db = OpenFile(dir.path());
   EXPECT_EQ(One(*db, "SELECT count(*) FROM blob"), 3);  // The present and before of two commits.
   EXPECT_EQ(One(*db, "SELECT count(*) FROM change"), 2);
+}
+
+// All bytes of all files in the directory.
+std::string FilesOf(const std::string& dir) {
+  std::string all;
+  for (const auto& file : std::filesystem::directory_iterator(dir)) {
+    std::ifstream in(file.path(), std::ios::binary);
+    all.append(std::istreambuf_iterator<char>(in), {});
+  }
+  return all;
+}
+
+void WriteKeys(const std::string& path, const std::vector<char>& digits) {
+  std::ofstream out(path);
+  for (const char digit : digits) out << std::string(64, digit) << "\n";
+  out.close();
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+}
+
+// Takes a database back to before anything was sealed, as a build of then would have left it.
+void MakeUnsealed(const std::string& dir, const std::string& secret) {
+  auto db = OpenFile(dir);
+  const std::string digest = resource::Digest({resource::Kind::kRoute, "", "a"}, secret);
+  Query blob(*db, "INSERT INTO blob VALUES (?, ?)", Blob{digest}, Blob{secret});
+  ASSERT_TRUE(blob.Run().ok());
+  Query row(*db, "INSERT INTO resource VALUES ('Route', '', 'a', ?, 1)", Blob{digest});
+  ASSERT_TRUE(row.Run().ok());
+  ASSERT_TRUE(db->Execute("DROP TABLE seal; PRAGMA user_version = 2").ok());
+}
+
+constexpr char kSecret[] = "-----BEGIN PRIVATE KEY-----";
+
+TEST(SealTest, NothingOfAResourceIsInAnyFileWhileTheStoreIsOpenOrAfter) {
+  TempDir dir;
+  {
+    auto store = *SqliteStore::Open(dir.path(), {});
+    CommitWriter writer(*store);
+    ASSERT_TRUE(writer.Commit({{"a", kSecret}}).ok());
+    ASSERT_TRUE(writer.Commit({{"a", "other"}}).ok());
+    EXPECT_THAT(FilesOf(dir.path()), Not(HasSubstr(kSecret)));
+    // The history opens it all the same.
+    EXPECT_EQ(store->Changes(1, 2)->resources[0].before->bytes, kSecret);
+  }
+  EXPECT_THAT(FilesOf(dir.path()), Not(HasSubstr(kSecret)));
+}
+
+TEST(SealTest, WhatAnOlderBuildHasLeftIsSealedAndLeavesNoTrace) {
+  TempDir dir;
+  ASSERT_TRUE(SqliteStore::Open(dir.path(), {}).ok());
+  MakeUnsealed(dir.path(), kSecret);
+  auto store = *SqliteStore::Open(dir.path(), {});
+  EXPECT_EQ(store->Load()->resources[0]->bytes, kSecret);
+  // But for the copy from which one can go back; the log says so.
+  const std::string copy = dir.path() + "/sluice.db.schema-2";
+  EXPECT_TRUE(std::filesystem::remove(copy));
+  EXPECT_THAT(FilesOf(dir.path()), Not(HasSubstr(kSecret)));
+}
+
+TEST(SealTest, ACopyBeforeAMigrationIsSealedToo) {
+  TempDir dir;
+  {
+    auto store = *SqliteStore::Open(dir.path(), {});
+    ASSERT_TRUE(CommitWriter(*store).Commit({{"a", kSecret}}).ok());
+  }
+  std::vector<Migration> migrations = Migrations();
+  migrations.push_back([](Database& db) { return db.Execute("ALTER TABLE blob ADD COLUMN x"); });
+  ASSERT_TRUE(Migrate(*OpenFile(dir.path()), dir.path() + "/sluice.db", migrations).ok());
+  EXPECT_THAT(FilesOf(dir.path()), Not(HasSubstr(kSecret)));
+}
+
+TEST(SealTest, ANewKeyInFrontSealsEverythingAndTheOldOneMayGo) {
+  TempDir dir;
+  const std::string keys = dir.path() + ".seal-key";
+  WriteKeys(keys, {'1'});
+  {
+    auto store = *SqliteStore::Open(dir.path(), {});
+    CommitWriter writer(*store);
+    ASSERT_TRUE(writer.Commit({{"a", "1"}}).ok());
+    ASSERT_TRUE(writer.Commit({{"a", "2"}}).ok());
+  }
+  std::filesystem::remove(keys);
+  WriteKeys(keys, {'2', '1'});
+  ASSERT_TRUE(SqliteStore::Open(dir.path(), {}).ok());
+  std::filesystem::remove(keys);
+  WriteKeys(keys, {'2'});
+  auto store = *SqliteStore::Open(dir.path(), {});
+  EXPECT_EQ(store->Load()->resources[0]->bytes, "2");
+  EXPECT_EQ(store->Changes(1, 2)->resources[0].before->bytes, "1");
+}
+
+TEST(SealTest, AWrongOrMissingKeyIsSaidAtOnceAndIsNotReplaced) {
+  TempDir dir;
+  const std::string keys = dir.path() + ".seal-key";
+  ASSERT_TRUE(SqliteStore::Open(dir.path(), {}).ok());
+  ASSERT_TRUE(std::filesystem::remove(keys));
+  const absl::Status missing = SqliteStore::Open(dir.path(), {}).status();
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("--seal-key-file"));
+  EXPECT_FALSE(std::filesystem::exists(keys));
+  WriteKeys(keys, {'3'});
+  const absl::Status wrong = SqliteStore::Open(dir.path(), {}).status();
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr(keys + ": does not open what is stored"));
 }
 
 TEST(MigrateTest, CopiesTheDatabaseBeforeItTakesAStep) {

@@ -1,4 +1,4 @@
-// A directory of a test's own, removed with it.
+// A directory of a test's own, removed with it and with the key that a store makes beside it.
 #pragma once
 
 #include <cstdlib>
@@ -17,6 +17,7 @@ class TempDir {
   ~TempDir() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
+    std::filesystem::remove(path_ + ".seal-key", ignored);
   }
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
