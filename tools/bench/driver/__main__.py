@@ -10,16 +10,18 @@ import signal
 import sys
 
 from . import (control_plane_workloads, failure_workloads, machine, peers, plots,
-               protocol_workloads, report, workloads)
+               protocol_workloads, report, stream_workloads, workloads)
 from .measure import Bench, BenchError, progress
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WORKLOADS = {"W1": workloads.w1, "W2": workloads.w2, "W3": protocol_workloads.w3,
              "W5": protocol_workloads.w5, "W6": protocol_workloads.w6,
              "W7": protocol_workloads.w7, "W8": protocol_workloads.w8,
-             "W9": protocol_workloads.w9, "W11": protocol_workloads.w11, "W12": workloads.w12,
+             "W9": protocol_workloads.w9, "W10": stream_workloads.w10,
+             "W11": protocol_workloads.w11, "W12": workloads.w12,
              "W13": workloads.w13, "W14": workloads.w14, "W17": workloads.w17,
-             "W19": protocol_workloads.w19, "W21": failure_workloads.w21, "apply": control_plane_workloads.apply,
+             "W18": stream_workloads.w18, "W19": protocol_workloads.w19,
+             "W21": failure_workloads.w21, "apply": control_plane_workloads.apply,
              "fleet": control_plane_workloads.fleet}
 # What no other proxy has.
 OURS = ("apply", "fleet")

@@ -68,6 +68,8 @@ def _listener(site: Site, port: int, home: pathlib.Path, tree: bool) -> dict:
             "path_config_source": {"path": str(home / "routes.json")}}},
         "http_filters": _filters(site),
     }
+    if site.streams:
+        manager["upgrade_configs"] = [{"upgrade_type": "websocket"}]
     if "access_log" in site.features:
         manager["access_log"] = [_filter(
             "envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog",

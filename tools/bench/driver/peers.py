@@ -78,7 +78,7 @@ http {{
     keepalive_requests 1000000000;
   }}
   proxy_http_version 1.1;
-  proxy_set_header Connection "";
+{"" if site.streams else '  proxy_set_header Connection "";'}
   proxy_set_header Host $host;
   proxy_set_header X-Forwarded-For $remote_addr;
   proxy_set_header X-Forwarded-Proto $scheme;
@@ -123,6 +123,11 @@ http {{
             lines += ["client_max_body_size 0;", "proxy_request_buffering off;",
                       "proxy_buffer_size 16k;", "proxy_buffers 16 64k;",
                       "proxy_busy_buffers_size 128k;", "proxy_max_temp_file_size 0;"]
+        if site.streams:
+            lines += ["map $http_upgrade $connection_header { default upgrade; '' ''; }",
+                      "proxy_set_header Upgrade $http_upgrade;",
+                      "proxy_set_header Connection $connection_header;", "proxy_buffering off;",
+                      "proxy_read_timeout 1h;"]
         if site.more_upstreams:
             lines += ["proxy_next_upstream error timeout http_503;",
                       "proxy_next_upstream_tries 4;", "proxy_connect_timeout 250ms;",
@@ -211,8 +216,10 @@ defaults
   mode http
   http-reuse always
   option http-keep-alive
+{"  option http-no-delay" if site.streams else ""}
 {"  option splice-auto" if site.bodies else ""}
   timeout client 1h
+  timeout tunnel 1h
   timeout connect {"250ms" if site.more_upstreams else "5s"}
   timeout server {"250ms" if site.more_upstreams else "1h"}
 frontend bench
@@ -345,6 +352,9 @@ class Sluice(Peer):
                      + ("tls: {certificates: [bench]}\n" if site.tls else ""),
                      "kind: Upstream\nname: hairpin\nmax_idle_connections: 512\n"
                      + ("protocol: http2\n" if site.grpc else "")
+                     # Long streams are what breakers are meant to bound.
+                     + ("breakers: {connections: 100000, requests: 100000}\n"
+                        if site.streams or site.grpc else "")
                      + self._endpoints(site, upstream),
                      *self._certificate(site)]
         if "key_auth" in site.features:
@@ -353,7 +363,9 @@ class Sluice(Peer):
         plugins = self._plugins(site)
         if not site.routes:
             paths = "paths: [/api/*]\n" if "rewrite" in site.features else ""
-            documents.append(f"kind: Route\nname: all\n{paths}upstream: hairpin\n{plugins}")
+            upgrades = "upgrades: [websocket]\n" if site.streams else ""
+            documents.append(
+                f"kind: Route\nname: all\n{paths}{upgrades}upstream: hairpin\n{plugins}")
         for n, route in enumerate(site.routes):
             path = "~" + route.path if route.kind == "regex" else route.path
             documents.append(f'kind: Route\nname: r{n}\npaths: ["{path}"]\n'

@@ -33,6 +33,7 @@ class Site:
     # Further ports of the upstream. With them, what fails on one is tried on others, up to four
     # times in all and 250 ms each; a POST only where it cannot have been delivered.
     more_upstreams: tuple[int, ...] = ()
+    streams: bool = False  # responses are not buffered, and clients may upgrade to WebSocket
     bodies: bool = False  # buffers and splicing are tuned for large bodies
 
     def __post_init__(self):

@@ -1,7 +1,6 @@
 #include "tools/bench/hairpin/client.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "tools/bench/hairpin/h1_lane.h"
@@ -14,10 +13,6 @@ constexpr int64_t kSweepNanos = 20'000'000;
 constexpr uint32_t kLoopback = 0x7f000000;
 
 }  // namespace
-
-uint64_t ClientTally::failures() const {
-  return std::accumulate(failed.begin(), failed.end(), uint64_t{0});
-}
 
 Client::Client(Loop& loop, RequestPlan& plan, const ClientOptions& options)
     : loop_(loop), plan_(plan), options_(options) {
@@ -86,11 +81,8 @@ void Client::Give(Lane& lane, int64_t due) {
 }
 
 void Client::OnCompleted(int64_t due) {
-  const int64_t now = NowNanos();
-  ++finished_;
   --in_flight_;
-  if (now >= window_begin_ && now < window_end_) ++tally_.completed;
-  if (due >= window_begin_ && due < window_end_) tally_.latency.Record(now - due);
+  RecordCompleted(due);
 }
 
 void Client::OnFailed(Lane& lane, Failure failure) {
@@ -122,15 +114,9 @@ uint32_t Client::NextSource() {
 }
 
 void Client::OpenWindow(int64_t now) {
-  const auto failed = tally_.failed;
-  tally_ = ClientTally();
-  tally_.failed = failed;
+  BeginTally(now);
   if (options_.lane.tls != nullptr) options_.lane.tls->ResetCount();
-  window_begin_ = now;
-  window_end_ = INT64_MAX;
 }
-
-void Client::CloseWindow(int64_t now) { window_end_ = now; }
 
 void Client::Stop() {
   stopped_ = true;

@@ -6,14 +6,13 @@
 // they were due: a stall is seen by all who would have come during it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <vector>
 
-#include "tools/bench/hairpin/histogram.h"
 #include "tools/bench/hairpin/lane.h"
+#include "tools/bench/hairpin/load.h"
 
 namespace sluice::hairpin {
 
@@ -28,44 +27,17 @@ struct ClientOptions {
   int64_t timeout_nanos = 10'000'000'000;
 };
 
-inline constexpr std::array<const char*, 6> kFailureNames = {"connect", "reset",  "timeout",
-                                                             "status",  "length", "malformed"};
-
-struct ClientTally {
-  Histogram latency;       // Of those that fell due within the window.
-  uint64_t completed = 0;  // Right ones that ended within the window.
-  std::array<uint64_t, kFailureNames.size()> failed = {};
-  uint64_t connections = 0;  // Opened.
-  uint64_t closed_while_idle = 0;
-  uint64_t longest_queue = 0;  // Open loop: requests due that no connection was free for.
-
-  uint64_t failures() const;
-};
-
 // Thread: the loop's. Lifetime: `loop` and `plan` outlive it.
-class Client final : private Lane::Host {
+class Client final : public Load, private Lane::Host {
  public:
   Client(Loop& loop, RequestPlan& plan, const ClientOptions& options);
-  ~Client();
+  ~Client() override;
 
-  // Begins to send.
-  void Start();
-
-  // Sends what has fallen due and gives up on what is too old; to be called every turn. Returns
-  // when it wants to be called at the latest.
-  int64_t Tick(int64_t now);
-
-  // Latencies and completions are recorded between these two; failures always.
-  void OpenWindow(int64_t now);
-  void CloseWindow(int64_t now);
-
-  // Begins no further request.
-  void Stop();
-
-  size_t in_flight() const { return in_flight_; }
-  uint64_t begun() const { return begun_; }
-  uint64_t finished() const { return finished_; }
-  const ClientTally& tally() const { return tally_; }
+  void Start() override;
+  int64_t Tick(int64_t now) override;
+  void Stop() override;
+  void OpenWindow(int64_t now) override;
+  uint64_t in_flight() const override { return in_flight_; }
 
  private:
   void Give(Lane& lane, int64_t due);
@@ -93,14 +65,9 @@ class Client final : private Lane::Host {
   std::vector<Lane*> resting_;  // Failed; free again at the next sweep.
   double next_due_ = 0;
   int64_t next_sweep_ = 0;
-  int64_t window_begin_ = INT64_MAX;
-  int64_t window_end_ = INT64_MAX;
-  uint64_t begun_ = 0;
-  uint64_t finished_ = 0;
   size_t in_flight_ = 0;
   uint32_t last_source_ = 0;
   bool stopped_ = false;
-  ClientTally tally_;
 };
 
 }  // namespace sluice::hairpin

@@ -26,7 +26,7 @@ class ClientTest : public testing::Test {
   }
 
   // Runs to the end of `client_options_.requests`.
-  const ClientTally& Run(RequestPlanOptions requests = {}) {
+  const LoadTally& Run(RequestPlanOptions requests = {}) {
     requests.close = client_options_.lane.connect_per_request;
     requests.grpc = client_options_.lane.expect_grpc;
     plan_ = std::make_unique<RequestPlan>(RequestPlan::Make(requests).value());
@@ -51,7 +51,7 @@ TEST_F(ClientTest, TheClosedLoopSendsWhatItWasAskedForOverItsConnections) {
   Serve();
   client_options_.connections = 4;
   client_options_.requests = 1'000;
-  const ClientTally& tally = Run();
+  const LoadTally& tally = Run();
   EXPECT_EQ(tally.completed, 1'000u);
   EXPECT_EQ(tally.failures(), 0u);
   EXPECT_EQ(tally.latency.count(), 1'000u);

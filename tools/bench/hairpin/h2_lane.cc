@@ -5,20 +5,15 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "tools/bench/hairpin/h2_output.h"
 
 namespace sluice::hairpin {
 namespace {
 
 constexpr size_t kReadBytes = 256 * 1024;
-constexpr int32_t kStreamWindow = 1 << 20;
-constexpr int32_t kConnectionWindow = 1 << 26;
 
 absl::string_view Text(const uint8_t* data, size_t size) {
   return absl::string_view(reinterpret_cast<const char*>(data), size);
-}
-
-uint8_t* Bytes(const std::string& text) {
-  return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
 }
 
 H2Lane* LaneOf(nghttp2_session* session, int32_t stream) {
@@ -82,25 +77,17 @@ bool H2Session::Open() {
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnStreamClose);
   nghttp2_session_client_new(&session_, callbacks, this);
   nghttp2_session_callbacks_del(callbacks);
-  const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-                                             {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow}};
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, 2);
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  SubmitSettings(session_);
   return true;
 }
 
 bool H2Session::Begin(H2Lane& lane, uint32_t request) {
   if (session_ == nullptr && !Open()) return false;
-  const RequestPlan::Fields& fields = host_.plan().fields(request);
-  std::vector<nghttp2_nv> values;
-  for (const auto& [name, value] : fields) {
-    values.push_back({Bytes(name), Bytes(value), name.size(), value.size(),
-                      NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE});
-  }
+  const std::vector<nghttp2_nv> fields = FieldsOf(host_.plan().fields(request));
   nghttp2_data_provider body;
   body.source.ptr = &lane;
   body.read_callback = ReadBody;
-  lane.stream_ = nghttp2_submit_request(session_, nullptr, values.data(), values.size(),
+  lane.stream_ = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
                                         host_.plan().body().empty() ? nullptr : &body, &lane);
   is_dirty_ = true;
   if (lane.stream_ < 0) return false;
@@ -118,19 +105,7 @@ void H2Session::Cancel(int32_t stream) {
 void H2Session::Flush() {
   if (session_ == nullptr || is_reading_ || (!is_dirty_ && unsent_.empty())) return;
   is_dirty_ = false;
-  while (true) {
-    const uint8_t* data;
-    while (unsent_.size() < kReadBytes) {
-      const ssize_t size = nghttp2_session_mem_send(session_, &data);
-      if (size <= 0) break;
-      unsent_.append(reinterpret_cast<const char*>(data), static_cast<size_t>(size));
-    }
-    if (unsent_.empty()) return;
-    const ssize_t sent = transport_.Send(unsent_);
-    if (sent == Transport::kBlocked) return;
-    if (sent < 0) return Close(Failure::kReset);
-    unsent_.erase(0, static_cast<size_t>(sent));
-  }
+  if (!FlushSession(session_, transport_, unsent_)) Close(Failure::kReset);
 }
 
 void H2Session::OnEvents(uint32_t events) {

@@ -12,21 +12,12 @@ namespace sluice::hairpin {
 namespace {
 
 constexpr size_t kReadBytes = 256 * 1024;
-constexpr int32_t kStreamWindow = 1 << 20;
-constexpr int32_t kConnectionWindow = 1 << 26;
-
-nghttp2_nv Field(const std::string& name, const std::string& value) {
-  const auto bytes = [](const std::string& text) {
-    return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-}
 
 }  // namespace
 
 H2Response H2Response::Of(const UpstreamOptions& options) {
   H2Response response;
+  response.echoes = options.events.kind == EventKind::kGrpc;
   response.fields = {{":status", absl::StrCat(options.status)}};
   for (const std::string& line : options.headers) {
     const std::pair<absl::string_view, absl::string_view> parts =
@@ -34,10 +25,10 @@ H2Response H2Response::Of(const UpstreamOptions& options) {
     response.fields.emplace_back(absl::AsciiStrToLower(parts.first), parts.second);
   }
   if (options.grpc) {
-    response.body = GrpcMessage(options.body_bytes, 'x');
+    response.body = GrpcMessage(std::string(options.body_bytes, 'x'));
     response.fields.emplace_back("content-type", "application/grpc");
     response.trailers = {{"grpc-status", "0"}};
-  } else {
+  } else if (!response.echoes) {
     response.body = std::string(options.body_bytes, 'x');
     response.fields.emplace_back("content-length", absl::StrCat(options.body_bytes));
   }
@@ -49,12 +40,13 @@ H2UpstreamConnection::H2UpstreamConnection(Host& host, const H2Response& respons
   nghttp2_session_callbacks* callbacks;
   nghttp2_session_callbacks_new(&callbacks);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, OnFrame);
+  if (response.echoes) {
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, OnData);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, OnStreamClose);
+  }
   nghttp2_session_server_new(&session_, callbacks, this);
   nghttp2_session_callbacks_del(callbacks);
-  const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 10'000},
-                                             {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow}};
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, 2);
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  SubmitSettings(session_);
 }
 
 H2UpstreamConnection::~H2UpstreamConnection() { nghttp2_session_del(session_); }
@@ -81,21 +73,7 @@ bool H2UpstreamConnection::Read() {
   }
 }
 
-bool H2UpstreamConnection::Flush() {
-  while (true) {
-    const uint8_t* data;
-    while (unsent_.size() < kReadBytes) {
-      const ssize_t size = nghttp2_session_mem_send(session_, &data);
-      if (size <= 0) break;
-      unsent_.append(reinterpret_cast<const char*>(data), static_cast<size_t>(size));
-    }
-    if (unsent_.empty()) return true;
-    const ssize_t sent = transport_.Send(unsent_);
-    if (sent == Transport::kBlocked) return true;
-    if (sent < 0) return false;
-    unsent_.erase(0, static_cast<size_t>(sent));
-  }
-}
+bool H2UpstreamConnection::Flush() { return FlushSession(session_, transport_, unsent_); }
 
 void H2UpstreamConnection::Close() {
   transport_.Close();
@@ -104,11 +82,10 @@ void H2UpstreamConnection::Close() {
 
 void H2UpstreamConnection::Answer(int32_t stream) {
   host_.OnRequest();
-  std::vector<nghttp2_nv> fields;
-  for (const auto& [name, value] : response_.fields) fields.push_back(Field(name, value));
+  const std::vector<nghttp2_nv> fields = FieldsOf(response_.fields);
   nghttp2_data_provider body;
   body.source.ptr = nullptr;
-  body.read_callback = ReadBody;
+  body.read_callback = response_.echoes ? ReadEcho : ReadBody;
   nghttp2_submit_response(session_, stream, fields.data(), fields.size(), &body);
 }
 
@@ -126,16 +103,43 @@ ssize_t H2UpstreamConnection::ReadBody(nghttp2_session* session, int32_t stream,
   *flags |= NGHTTP2_DATA_FLAG_EOF;
   if (response.trailers.empty()) return static_cast<ssize_t>(taken);
   *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-  std::vector<nghttp2_nv> trailers;
-  for (const auto& [name, value] : response.trailers) trailers.push_back(Field(name, value));
+  const std::vector<nghttp2_nv> trailers = FieldsOf(response.trailers);
   nghttp2_submit_trailer(session, stream, trailers.data(), trailers.size());
   return static_cast<ssize_t>(taken);
 }
 
+ssize_t H2UpstreamConnection::ReadEcho(nghttp2_session*, int32_t stream, uint8_t* out, size_t size,
+                                       uint32_t*, nghttp2_data_source*, void* self) {
+  std::string& echo = static_cast<H2UpstreamConnection*>(self)->echoes_[stream];
+  if (echo.empty()) return NGHTTP2_ERR_DEFERRED;
+  const size_t taken = std::min(size, echo.size());
+  std::memcpy(out, echo.data(), taken);
+  echo.erase(0, taken);
+  return static_cast<ssize_t>(taken);
+}
+
+int H2UpstreamConnection::OnData(nghttp2_session* session, uint8_t, int32_t stream,
+                                 const uint8_t* data, size_t size, void* self) {
+  static_cast<H2UpstreamConnection*>(self)->echoes_[stream].append(
+      reinterpret_cast<const char*>(data), size);
+  nghttp2_session_resume_data(session, stream);
+  return 0;
+}
+
+int H2UpstreamConnection::OnStreamClose(nghttp2_session*, int32_t stream, uint32_t, void* self) {
+  static_cast<H2UpstreamConnection*>(self)->echoes_.erase(stream);
+  return 0;
+}
+
 int H2UpstreamConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  auto& connection = *static_cast<H2UpstreamConnection*>(self);
+  const bool begins_request =
+      frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
   const bool ends_request = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-  if (ends_request) static_cast<H2UpstreamConnection*>(self)->Answer(frame->hd.stream_id);
+  if (connection.response_.echoes ? begins_request : ends_request) {
+    connection.Answer(frame->hd.stream_id);
+  }
   return 0;
 }
 

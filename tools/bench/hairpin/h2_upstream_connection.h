@@ -1,14 +1,13 @@
 // One accepted HTTP/2 connection of the upstream, by prior knowledge: answers every request with
-// the same response.
+// the same response, or with what it sends.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
 
+#include <map>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "tools/bench/hairpin/transport.h"
+#include "tools/bench/hairpin/h2_output.h"
 #include "tools/bench/hairpin/upstream_options.h"
 
 namespace sluice::hairpin {
@@ -16,10 +15,10 @@ namespace sluice::hairpin {
 struct H2Response {
   static H2Response Of(const UpstreamOptions& options);
 
-  using Fields = std::vector<std::pair<std::string, std::string>>;
-  Fields fields;
+  H2Fields fields;
   std::string body;
-  Fields trailers;
+  H2Fields trailers;
+  bool echoes = false;  // Sends back what comes instead, as it comes.
 };
 
 // Thread: the loop's. Lifetime: within its host's and the response's.
@@ -48,6 +47,11 @@ class H2UpstreamConnection final : public Source {
 
   static ssize_t ReadBody(nghttp2_session* session, int32_t stream, uint8_t* out, size_t size,
                           uint32_t* flags, nghttp2_data_source*, void* self);
+  static ssize_t ReadEcho(nghttp2_session*, int32_t stream, uint8_t* out, size_t size,
+                          uint32_t* flags, nghttp2_data_source*, void* self);
+  static int OnData(nghttp2_session* session, uint8_t, int32_t stream, const uint8_t* data,
+                    size_t size, void* self);
+  static int OnStreamClose(nghttp2_session*, int32_t stream, uint32_t, void* self);
   static int OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self);
 
   Host& host_;
@@ -55,6 +59,7 @@ class H2UpstreamConnection final : public Source {
   Transport transport_;
   nghttp2_session* session_ = nullptr;
   std::string unsent_;
+  std::map<int32_t, std::string> echoes_;  // By stream, what is to be sent back.
 };
 
 }  // namespace sluice::hairpin

@@ -3,14 +3,13 @@
 
 #include <cstdint>
 
+#include "tools/bench/hairpin/load.h"
 #include "tools/bench/hairpin/loop.h"
 #include "tools/bench/hairpin/request_plan.h"
 #include "tools/bench/hairpin/tls_client.h"
 #include "tools/bench/hairpin/transport.h"
 
 namespace sluice::hairpin {
-
-enum class Failure { kConnect, kReset, kTimeout, kStatus, kLength, kMalformed };
 
 // What every lane knows of its load.
 struct LaneOptions {

@@ -20,11 +20,13 @@
 #include "base/status_macros.h"
 #include "tools/bench/hairpin/client.h"
 #include "tools/bench/hairpin/cpu_account.h"
+#include "tools/bench/hairpin/event_client.h"
 #include "tools/bench/hairpin/grpc_message.h"
 #include "tools/bench/hairpin/loop.h"
 #include "tools/bench/hairpin/report.h"
 #include "tools/bench/hairpin/request_plan.h"
 #include "tools/bench/hairpin/upstream.h"
+#include "tools/bench/hairpin/websocket.h"
 
 namespace sluice::hairpin {
 namespace {
@@ -62,6 +64,9 @@ struct Settings {
   bool resume = false;
   uint64_t streams = 0;
   bool upstream_http2 = false;
+  std::string events;
+  absl::Duration interval = absl::Milliseconds(100);
+  uint64_t message_bytes = 100;
   bool grpc = false;
   std::vector<std::string> watch;
   bool histogram = false;
@@ -105,6 +110,11 @@ void Define(Flags& flags, Settings& s) {
              &s.streams);
   flags.Bool("upstream-http2", "serve HTTP/2 (prior knowledge) instead of HTTP/1.1",
              &s.upstream_http2);
+  flags.String("events", "NAME",
+               "small messages on long streams instead of requests: sse, websocket or grpc",
+               &s.events);
+  flags.Duration("interval", "of the messages of a stream", &s.interval);
+  flags.Uint("message-bytes", "N", "of a message, at least 17", &s.message_bytes);
   flags.Bool("grpc", "requests and responses are one gRPC message; HTTP/2 at both sides", &s.grpc);
   flags.Strings("watch", "PID,...", "count the CPU time of these and their children", &s.watch);
   flags.Bool("histogram", "put every bucket of latency into the result", &s.histogram);
@@ -137,6 +147,9 @@ absl::StatusOr<RequestPlan> MakePlan(const Settings& settings) {
     ASSIGN_OR_RETURN(options.paths, ReadLines(settings.paths_file));
   }
   ASSIGN_OR_RETURN(options.headers, ReadLines(settings.request_headers_file));
+  if (settings.events == "websocket") {
+    for (const absl::string_view line : kWebSocketHeaders) options.headers.emplace_back(line);
+  }
   return RequestPlan::Make(options);
 }
 
@@ -153,6 +166,25 @@ absl::StatusOr<Fault> ParseFault(absl::string_view name) {
   return absl::InvalidArgumentError(absl::StrCat("--fault: unknown: ", name));
 }
 
+absl::StatusOr<EventOptions> MakeEventOptions(const Settings& settings) {
+  EventOptions options;
+  constexpr std::pair<absl::string_view, EventKind> kKinds[] = {
+      {"", EventKind::kNone},
+      {"sse", EventKind::kSse},
+      {"websocket", EventKind::kWebSocket},
+      {"grpc", EventKind::kGrpc}};
+  const auto* kind = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& known) {
+    return known.first == settings.events;
+  });
+  if (kind == std::end(kKinds)) {
+    return absl::InvalidArgumentError(absl::StrCat("--events: unknown: ", settings.events));
+  }
+  options.kind = kind->second;
+  options.interval_nanos = absl::ToInt64Nanoseconds(settings.interval);
+  options.bytes = std::min<uint64_t>(settings.message_bytes, kMostWebSocketBytes);
+  return options;
+}
+
 absl::StatusOr<UpstreamOptions> MakeUpstreamOptions(const Settings& settings) {
   UpstreamOptions options;
   ASSIGN_OR_RETURN(options.address, ParseAddress(settings.upstream));
@@ -161,6 +193,7 @@ absl::StatusOr<UpstreamOptions> MakeUpstreamOptions(const Settings& settings) {
   options.status = static_cast<int>(settings.response_status);
   options.chunked = settings.response_chunked;
   ASSIGN_OR_RETURN(options.fault, ParseFault(settings.fault));
+  ASSIGN_OR_RETURN(options.events, MakeEventOptions(settings));
   options.http2 = settings.upstream_http2 || settings.grpc;
   options.grpc = settings.grpc;
   return options;
@@ -231,45 +264,55 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void TurnUntil(Loop& loop, Client& client, int64_t end, uint64_t finished = UINT64_MAX) {
-  for (int64_t now = NowNanos(); now < end && client.finished() < finished; now = NowNanos()) {
-    loop.Turn(std::min(end, client.Tick(now)));
+// What turns: the loop, the load, and the upstream where it is here.
+struct Bench {
+  Loop& loop;
+  Load& load;
+  Upstream* upstream;
+
+  void Turn(int64_t now, int64_t end) {
+    int64_t until = std::min(end, load.Tick(now));
+    if (upstream != nullptr) until = std::min(until, upstream->Tick(now));
+    loop.Turn(until);
   }
-}
+  void TurnUntil(int64_t end, uint64_t finished = UINT64_MAX) {
+    for (int64_t now = NowNanos(); now < end && load.finished() < finished; now = NowNanos()) {
+      Turn(now, end);
+    }
+  }
+};
 
 // After the window: what fell due in it has a second to end.
-void Drain(Loop& loop, Client& client) {
-  client.Stop();
+void Drain(Bench& bench) {
+  bench.load.Stop();
   const int64_t end = NowNanos() + kSecond;
-  while (client.in_flight() > 0 && NowNanos() < end) {
-    loop.Turn(std::min(end, client.Tick(NowNanos())));
-  }
+  while (bench.load.in_flight() > 0 && NowNanos() < end) bench.Turn(NowNanos(), end);
 }
 
-RunResult Measure(Loop& loop, Client& client, const Settings& settings,
-                  absl::Span<const pid_t> watched) {
+RunResult Measure(Bench bench, const Settings& settings, absl::Span<const pid_t> watched) {
+  Load& load = bench.load;
   const pid_t self[] = {getpid()};
-  client.Start();
+  load.Start();
   if (settings.requests == 0) {
-    TurnUntil(loop, client, NowNanos() + absl::ToInt64Nanoseconds(settings.warmup));
+    bench.TurnUntil(NowNanos() + absl::ToInt64Nanoseconds(settings.warmup));
   }
   RunResult result;
   const uint64_t watched_before = CpuMicros(watched);
   const uint64_t own_before = CpuMicros(self);
   const int64_t begin = NowNanos();
-  client.OpenWindow(begin);
-  TurnUntil(loop, client,
-            settings.requests > 0 ? INT64_MAX : begin + absl::ToInt64Nanoseconds(settings.duration),
-            settings.requests > 0 ? settings.requests : UINT64_MAX);
+  load.OpenWindow(begin);
+  bench.TurnUntil(
+      settings.requests > 0 ? INT64_MAX : begin + absl::ToInt64Nanoseconds(settings.duration),
+      settings.requests > 0 ? settings.requests : UINT64_MAX);
   const int64_t end = NowNanos();
-  client.CloseWindow(end);
+  load.CloseWindow(end);
   result.watched_cpu_micros = CpuMicros(watched) - watched_before;
   result.own_cpu_micros = CpuMicros(self) - own_before;
   result.seconds = static_cast<double>(end - begin) / kSecond;
-  Drain(loop, client);
-  result.begun = client.begun();
-  result.unfinished = settings.rate > 0 ? client.in_flight() : 0;
-  result.client = &client.tally();
+  Drain(bench);
+  result.begun = load.begun();
+  result.unfinished = settings.rate > 0 ? load.in_flight() : 0;
+  result.client = &load.tally();
   return result;
 }
 
@@ -287,27 +330,31 @@ class StandardInput final : public Source {
 };
 
 // Serves until told.
-absl::Status Serve(Loop& loop, const Upstream& upstream) {
+absl::Status Serve(Loop& loop, Upstream& upstream) {
   StandardInput input(loop);
   std::cout << "{\"port\": " << upstream.port() << "}" << std::endl;
-  while (!input.ended()) loop.Turn(NowNanos() + kSecond);
+  while (!input.ended()) {
+    const int64_t now = NowNanos();
+    loop.Turn(std::min(now + kSecond, upstream.Tick(now)));
+  }
   std::cout << "{\"requests\": " << upstream.tally().requests << "}" << std::endl;
   return absl::OkStatus();
 }
 
 // Says when all connections stand and wait, and holds them until told.
-RunResult Hold(Loop& loop, Client& client, const Settings& settings) {
-  StandardInput input(loop);
+RunResult Hold(Bench bench, const Settings& settings) {
+  Load& load = bench.load;
+  StandardInput input(bench.loop);
   const int64_t begin = NowNanos();
-  client.OpenWindow(begin);
-  client.Start();
-  TurnUntil(loop, client, INT64_MAX, settings.connections);
-  std::printf("{\"idle\": %zu, \"failed\": %zu}\n", static_cast<size_t>(client.tally().completed),
-              static_cast<size_t>(client.tally().failures()));
+  load.OpenWindow(begin);
+  load.Start();
+  bench.TurnUntil(INT64_MAX, settings.connections);
+  std::printf("{\"idle\": %zu, \"failed\": %zu}\n", static_cast<size_t>(load.tally().completed),
+              static_cast<size_t>(load.tally().failures()));
   std::fflush(stdout);
-  while (!input.ended()) loop.Turn(client.Tick(NowNanos()));
+  while (!input.ended()) bench.Turn(NowNanos(), INT64_MAX);
   RunResult result;
-  result.client = &client.tally();
+  result.client = &load.tally();
   result.seconds = static_cast<double>(NowNanos() - begin) / kSecond;
   return result;
 }
@@ -328,9 +375,16 @@ absl::Status Run(const Settings& settings) {
   ASSIGN_OR_RETURN(const std::unique_ptr<TlsClient> tls, MakeTls(settings));
   ASSIGN_OR_RETURN(LaneOptions lane, MakeLaneOptions(settings, tls.get()));
   ASSIGN_OR_RETURN(const std::vector<pid_t> watched, Watched(settings));
-  Client client(loop, plan, MakeClientOptions(settings, std::move(lane)));
-  RunResult result =
-      settings.idle ? Hold(loop, client, settings) : Measure(loop, client, settings, watched);
+  ASSIGN_OR_RETURN(const EventOptions events, MakeEventOptions(settings));
+  std::unique_ptr<Load> load;
+  if (events.kind == EventKind::kNone) {
+    load = std::make_unique<Client>(loop, plan, MakeClientOptions(settings, std::move(lane)));
+  } else {
+    load = std::make_unique<EventClient>(
+        loop, plan, EventClient::Options{std::move(lane), settings.connections, events});
+  }
+  const Bench bench{loop, *load, upstream ? &*upstream : nullptr};
+  RunResult result = settings.idle ? Hold(bench, settings) : Measure(bench, settings, watched);
   if (upstream) result.upstream = &upstream->tally();
   if (tls != nullptr) result.tls_resumed = tls->resumed();
   result.with_histogram = settings.histogram;

@@ -20,7 +20,7 @@ std::string LatencyJson(const Histogram& latency) {
   return text;
 }
 
-std::string FailuresJson(const ClientTally& tally) {
+std::string FailuresJson(const LoadTally& tally) {
   std::string text = absl::StrCat("{\"total\": ", tally.failures());
   for (size_t i = 0; i < kFailureNames.size(); ++i) {
     absl::StrAppend(&text, ", \"", kFailureNames[i], "\": ", tally.failed[i]);
@@ -42,7 +42,7 @@ std::string HistogramJson(const Histogram& latency) {
 }  // namespace
 
 std::string ReportJson(const RunResult& result) {
-  const ClientTally& client = *result.client;
+  const LoadTally& client = *result.client;
   const double completed = static_cast<double>(client.completed);
   const auto per_request = [completed](uint64_t micros) {
     return completed == 0 ? 0 : static_cast<double>(micros) / completed;

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <string>
 
-#include "tools/bench/hairpin/client.h"
+#include "tools/bench/hairpin/load.h"
 #include "tools/bench/hairpin/upstream.h"
 
 namespace sluice::hairpin {
 
 struct RunResult {
-  const ClientTally* client = nullptr;
+  const LoadTally* client = nullptr;
   const UpstreamTally* upstream = nullptr;  // Null without one.
   double seconds = 0;                       // Length of the window.
   uint64_t begun = 0;                       // Requests, before and after the window, too.

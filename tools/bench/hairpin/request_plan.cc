@@ -95,8 +95,8 @@ absl::StatusOr<RequestPlan> RequestPlan::Make(const RequestPlanOptions& options)
   RequestPlan plan;
   plan.is_head_ = options.method == "HEAD";
   plan.requests_.reserve(paths.size());
-  plan.body_ =
-      options.grpc ? GrpcMessage(options.body_bytes, 'b') : std::string(options.body_bytes, 'b');
+  plan.body_ = std::string(options.body_bytes, 'b');
+  if (options.grpc) plan.body_ = GrpcMessage(plan.body_);
   for (const std::string& path : paths) {
     plan.requests_.push_back(Render(options, path));
     plan.fields_.push_back(RenderFields(options, path, plan.body_.size()));

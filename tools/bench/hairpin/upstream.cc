@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "tools/bench/hairpin/message_reader.h"
+#include "tools/bench/hairpin/stamp.h"
+#include "tools/bench/hairpin/websocket.h"
 
 namespace sluice::hairpin {
 namespace {
@@ -53,6 +55,12 @@ class Upstream::Connection final : public Source {
     while (readable_ && pending_.empty() && transport_.is_open()) Read();
   }
 
+  void SendEvent(int64_t due) {
+    const std::string event =
+        absl::StrCat("data: ", StampedMessage(due, upstream_.options_.events.bytes), "\n\n");
+    Queue(absl::StrCat(absl::Hex(event.size()), "\r\n", event, "\r\n"));
+  }
+
  private:
   void Read() {
     static char buffer[kReadBytes];
@@ -65,6 +73,7 @@ class Upstream::Connection final : public Source {
     // A short read has emptied the socket; a FIN brings another edge.
     if (static_cast<size_t>(size) < sizeof buffer) readable_ = false;
     absl::string_view data(buffer, static_cast<size_t>(size));
+    if (is_websocket_) return Echo(data);
     while (!data.empty() && transport_.is_open()) {
       if (reader_.untouched()) is_head_ = absl::StartsWith(data, "HEAD ");
       data.remove_prefix(reader_.Feed(data));
@@ -78,10 +87,39 @@ class Upstream::Connection final : public Source {
     const Fault fault = upstream_.options_.fault;
     if (fault == Fault::kCloseAfterRequest) return Close(false);
     if (fault == Fault::kHang) return reader_.Reset();
+    if (upstream_.options_.events.kind != EventKind::kNone) return BeginEvents();
     closing_ = reader_.wants_close();
     reader_.Reset();
     const bool refuses = fault == Fault::kHalf503 && upstream_.tally_.requests % 2 == 0;
     pending_.push_back((refuses ? upstream_.refusals_ : upstream_.responses_)[closing_][is_head_]);
+    if (pending_.size() == 1) Flush();
+  }
+
+  void BeginEvents() {
+    is_websocket_ = upstream_.options_.events.kind == EventKind::kWebSocket;
+    if (is_websocket_) return Queue(std::string(kWebSocketAccepted));
+    Queue(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    upstream_.events_.Add(this, NowNanos() + upstream_.options_.events.interval_nanos);
+  }
+
+  // Sends each whole frame back, without the mask.
+  void Echo(absl::string_view data) {
+    constexpr size_t kHeader = 6;  // With the mask of zeros.
+    frames_.append(data.data(), data.size());
+    size_t at = 0;
+    while (frames_.size() - at >= kHeader) {
+      const size_t size = static_cast<uint8_t>(frames_[at + 1]) & 0x7f;
+      if (frames_.size() - at < kHeader + size) break;
+      Queue(WebSocketFrame(absl::string_view(frames_).substr(at + kHeader, size), false));
+      at += kHeader + size;
+    }
+    frames_.erase(0, at);
+  }
+
+  void Queue(std::string bytes) {
+    queued_.push_back(std::move(bytes));
+    pending_.push_back(queued_.back());
     if (pending_.size() == 1) Flush();
   }
 
@@ -98,12 +136,14 @@ class Upstream::Connection final : public Source {
       first.remove_prefix(static_cast<size_t>(sent));
       if (!first.empty()) continue;
       pending_.pop_front();
+      if (!queued_.empty()) queued_.pop_front();
       if (pending_.empty() && closing_) Close(false);
     }
     return transport_.is_open();
   }
 
   void Close(bool broken) {
+    upstream_.events_.Remove(this);
     if (broken) upstream_.OnBroken();
     transport_.Close();
     upstream_.OnClosed(*this);
@@ -116,6 +156,9 @@ class Upstream::Connection final : public Source {
   bool closing_ = false;
   bool readable_ = false;
   std::deque<absl::string_view> pending_;
+  std::deque<std::string> queued_;  // What of it is this connection's own.
+  bool is_websocket_ = false;
+  std::string frames_;  // The beginning of one.
 };
 
 Upstream::Responses Upstream::Render(const UpstreamOptions& options) {
@@ -133,7 +176,8 @@ Upstream::Upstream(Loop& loop, const UpstreamOptions& options)
       options_(options),
       responses_(Render(options)),
       refusals_(Render({.status = 503, .body_bytes = 0})),
-      h2_response_(H2Response::Of(options)) {}
+      h2_response_(H2Response::Of(options)),
+      events_(options.events.interval_nanos) {}
 
 Upstream::~Upstream() {
   if (fd_ >= 0) close(fd_);
@@ -147,6 +191,10 @@ absl::Status Upstream::Start() {
   port_ = ntohs(bound.sin_port);
   loop_.Add(fd_, *this);
   return absl::OkStatus();
+}
+
+int64_t Upstream::Tick(int64_t now) {
+  return events_.Run(now, [](Connection& connection, int64_t due) { connection.SendEvent(due); });
 }
 
 void Upstream::OnEvents(uint32_t) {

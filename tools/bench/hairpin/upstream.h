@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "tools/bench/hairpin/h2_upstream_connection.h"
 #include "tools/bench/hairpin/loop.h"
+#include "tools/bench/hairpin/schedule.h"
 #include "tools/bench/hairpin/transport.h"
 #include "tools/bench/hairpin/upstream_options.h"
 
@@ -32,6 +33,9 @@ class Upstream final : public Source, private H2UpstreamConnection::Host {
   absl::Status Start();
   uint16_t port() const { return port_; }
   const UpstreamTally& tally() const { return tally_; }
+
+  // Sends the events that have fallen due; returns when the next do. To be called every turn.
+  int64_t Tick(int64_t now);
 
   void OnEvents(uint32_t events) override;
 
@@ -55,6 +59,7 @@ class Upstream final : public Source, private H2UpstreamConnection::Host {
   uint16_t port_ = 0;
   UpstreamTally tally_;
   const H2Response h2_response_;
+  Schedule<Connection> events_;  // Of SSE.
   std::unordered_map<Source*, std::unique_ptr<Source>> connections_;
 };
 

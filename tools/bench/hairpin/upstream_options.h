@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +19,15 @@ enum class Fault {
   kHalf503,            // Every second response is a 503.
 };
 
+enum class EventKind { kNone, kSse, kWebSocket, kGrpc };
+
+// Small messages on long streams instead of responses.
+struct EventOptions {
+  EventKind kind = EventKind::kNone;
+  int64_t interval_nanos = 100'000'000;  // Of messages on a stream.
+  size_t bytes = 100;                    // Of a message.
+};
+
 struct UpstreamOptions {
   sockaddr_in address = {};
   int status = 200;
@@ -26,6 +36,7 @@ struct UpstreamOptions {
   bool chunked = false;
   bool http2 = false;  // By prior knowledge.
   Fault fault = Fault::kNone;
+  EventOptions events;
   bool grpc = false;  // HTTP/2 with a trailer "grpc-status: 0".
 };
 
