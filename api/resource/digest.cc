@@ -52,6 +52,10 @@ std::string EndpointDigest(absl::string_view upstream, absl::string_view owner,
   return Sha256(absl::StrCat(EndpointObjectKey(upstream, owner, address), kZero, weight));
 }
 
+std::string TicketKeysDigest(absl::string_view listener, absl::string_view keys) {
+  return Sha256(absl::StrCat(TicketKeysObjectKey(listener), kZero, keys));
+}
+
 std::string ObjectKey(const Key& key) {
   return absl::StrCat(KindName(key.kind), kZero, key.ns, kZero, key.name);
 }
@@ -59,6 +63,10 @@ std::string ObjectKey(const Key& key) {
 std::string EndpointObjectKey(absl::string_view upstream, absl::string_view owner,
                               absl::string_view address) {
   return absl::StrCat("endpoint", kZero, upstream, kZero, owner, kZero, address);
+}
+
+std::string TicketKeysObjectKey(absl::string_view listener) {
+  return absl::StrCat("ticket_keys", kZero, listener);
 }
 
 std::string Sha256(absl::string_view bytes) { return Sha256Of({bytes}); }

@@ -27,14 +27,19 @@ std::string Digest(const Key& key, absl::string_view bytes);
 std::string EndpointDigest(absl::string_view upstream, absl::string_view owner,
                            absl::string_view address, uint32_t weight);
 
+// SHA-256 of the object key (below), a zero byte and the keys.
+std::string TicketKeysDigest(absl::string_view listener, absl::string_view keys);
+
 // The keys under which a ViewHash holds objects: parts joined by zero bytes, which no part contains
 // (validation sees to it).
 //   resource  KIND \0 NAMESPACE \0 NAME
 //   endpoint  "endpoint" \0 UPSTREAM \0 OWNER \0 ADDRESS
-// No kind is called "endpoint".
+//   ticket keys  "ticket_keys" \0 LISTENER
+// No kind is called "endpoint" or "ticket_keys".
 std::string ObjectKey(const Key& key);
 std::string EndpointObjectKey(absl::string_view upstream, absl::string_view owner,
                               absl::string_view address);
+std::string TicketKeysObjectKey(absl::string_view listener);
 
 std::string Sha256(absl::string_view bytes);
 

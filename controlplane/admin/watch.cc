@@ -25,6 +25,18 @@ v1::Event EventOf(const store::CommitRecord& record) {
   return event;
 }
 
+v1::Commit::Origin OriginOf(store::Origin origin) {
+  switch (origin) {
+    case store::Origin::kEndpoints:
+      return v1::Commit::ENDPOINTS;
+    case store::Origin::kTicketKeys:
+      return v1::Commit::TICKET_KEYS;
+    case store::Origin::kConfiguration:
+      break;
+  }
+  return v1::Commit::CONFIGURATION;
+}
+
 }  // namespace
 
 v1::Commit ToProto(const store::CommitRecord& record) {
@@ -37,8 +49,7 @@ v1::Commit ToProto(const store::CommitRecord& record) {
   commit.set_created(record.created);
   commit.set_updated(record.updated);
   commit.set_deleted(record.deleted);
-  commit.set_origin(record.meta.origin == store::Origin::kEndpoints ? v1::Commit::ENDPOINTS
-                                                                    : v1::Commit::CONFIGURATION);
+  commit.set_origin(OriginOf(record.meta.origin));
   commit.set_rollback_of(record.meta.rollback_of);
   return commit;
 }

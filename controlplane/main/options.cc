@@ -9,6 +9,9 @@
 namespace sluice::main {
 namespace {
 
+constexpr absl::Duration kMinTicketRotation = absl::Minutes(1);
+constexpr absl::Duration kMaxTicketRotation = absl::Hours(168);
+
 // As given, before anything is judged.
 struct Given {
   Options options;
@@ -34,6 +37,11 @@ Flags MakeFlags(Given* given) {
   flags.Strings("allowed-host", "NAME", "another name under which this server is reached over HTTP",
                 &options.allowed_hosts);
   flags.Uint("history-keep", "N", "commits to keep for diff and rollback", &options.history_keep);
+  flags.Duration("ticket-key-rotation",
+                 "for how long one key seals the TLS session tickets of all proxies",
+                 &options.ticket_keys.rotation);
+  flags.Duration("ticket-key-keep", "for how long it opens tickets afterwards",
+                 &options.ticket_keys.keep);
   flags.String("tls-cert", "FILE", "speaks TLS on both ports, with these certificates (PEM)",
                &options.tls.certificate);
   flags.String("tls-key", "FILE", "their private key (PEM)", &options.tls.key);
@@ -75,6 +83,20 @@ absl::Status CheckTls(const tls::ServerPaths& paths) {
   return absl::OkStatus();
 }
 
+absl::Status CheckTicketKeys(const tickets::Schedule& schedule) {
+  if (schedule.rotation < kMinTicketRotation || schedule.rotation > kMaxTicketRotation) {
+    return absl::InvalidArgumentError("--ticket-key-rotation: must be between 1m and 168h");
+  }
+  // The one that seals, the next, and those that are kept.
+  const absl::Duration most = schedule.rotation * (tickets::kMaxSecrets - 3);
+  if (schedule.keep < absl::ZeroDuration() || schedule.keep > most) {
+    return absl::InvalidArgumentError(absl::StrCat("--ticket-key-keep: must be at most ",
+                                                   tickets::kMaxSecrets - 3,
+                                                   " times --ticket-key-rotation"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
@@ -89,6 +111,7 @@ absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
   if (options.history_keep == 0) {
     return absl::InvalidArgumentError("--history-keep: must be at least 1, got 0");
   }
+  RETURN_IF_ERROR(CheckTicketKeys(options.ticket_keys));
   RETURN_IF_ERROR(CheckTls(options.tls));
   const bool may_be_reached = given.insecure || !options.tls.client_ca.empty();
   ASSIGN_OR_RETURN(options.grpc_listen,

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "controlplane/main/listen_address.h"
+#include "controlplane/tickets/keyring.h"
 #include "controlplane/tls/server_files.h"
 
 namespace sluice::main {
@@ -19,6 +20,7 @@ struct Options {
   tls::ServerPaths tls;  // Without a certificate: cleartext.
   std::vector<std::string> allowed_hosts;
   uint64_t history_keep = 10'000;
+  tickets::Schedule ticket_keys;
   bool version = false;
   bool help = false;
 };

@@ -40,6 +40,19 @@ TEST(OptionsTest, ListeningOffThisMachineIsFineWhereClientsShowCertificates) {
               HasSubstr("--tls-client-ca"));
 }
 
+TEST(OptionsTest, TicketKeysRotateWithinBounds) {
+  const auto options = Parse({"--data-dir", "d", "--ticket-key-rotation", "1h"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->ticket_keys.rotation, absl::Hours(1));
+  EXPECT_EQ(options->ticket_keys.keep, absl::Hours(24));
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--ticket-key-rotation", "59s"}),
+              HasSubstr("between 1m and 168h"));
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--ticket-key-rotation", "169h"}),
+              HasSubstr("between 1m and 168h"));
+  EXPECT_THAT(ErrorOf({"--data-dir", "d", "--ticket-key-keep", "349h"}),
+              HasSubstr("at most 29 times"));
+}
+
 TEST(OptionsTest, HalfOfTlsIsAMistake) {
   EXPECT_THAT(ErrorOf({"--data-dir", "d", "--tls-cert", "c"}), HasSubstr("--tls-key"));
   EXPECT_THAT(ErrorOf({"--data-dir", "d", "--tls-key", "k"}), HasSubstr("--tls-cert"));

@@ -68,6 +68,7 @@ absl::Status Program::OpenStore(const Options& options) {
     admin->watches().OnProxyEvent(event);
   });
   registrar_ = std::make_unique<endpoints::Registrar>(*ledger_, clock_);
+  ticket_keys_ = std::make_unique<tickets::Rotator>(*ledger_, clock_, options.ticket_keys);
   return absl::OkStatus();
 }
 

@@ -18,6 +18,7 @@
 #include "controlplane/main/options.h"
 #include "controlplane/store/ledger.h"
 #include "controlplane/store/sqlite/sqlite_store.h"
+#include "controlplane/tickets/rotator.h"
 #include "controlplane/tls/server_files.h"
 #include "controlplane/web/http_server.h"
 #include "controlplane/web/site.h"
@@ -61,6 +62,7 @@ class Program {
   std::unique_ptr<admin::AdminService> admin_;
   std::unique_ptr<fleet::Subscription> fleet_events_;
   std::unique_ptr<endpoints::Registrar> registrar_;
+  std::unique_ptr<tickets::Rotator> ticket_keys_;
 
   std::unique_ptr<admin::AdminRpc> admin_rpc_;
   std::unique_ptr<grpc::Service> config_stream_service_;

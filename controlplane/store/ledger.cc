@@ -33,6 +33,7 @@ CommitRecord RecordOf(const NewCommit& commit, CommitMeta meta, GenerationId gen
   for (const EndpointChange& change : commit.endpoints) {
     Count(change.before != nullptr, change.after != nullptr, record);
   }
+  if (commit.tickets != nullptr) ++record.updated;
   return record;
 }
 
@@ -101,6 +102,7 @@ Ledger::Ledger(Store& store, const Clock& clock, const Content& content)
     : store_(store), clock_(clock), leases_(clock) {
   auto state = std::make_shared<State>();
   state->head = content.head;
+  state->tickets = content.tickets;
   for (const auto& resource : content.resources) {
     state->resources = state->resources.With(resource);
   }
@@ -163,6 +165,7 @@ absl::StatusOr<std::shared_ptr<const State>> Ledger::Append(CommitMeta meta, New
   event->record = std::move(commit.record);
   event->resources = std::move(commit.resources);
   event->endpoints = std::move(commit.endpoints);
+  event->changes_tickets = commit.tickets != nullptr;
   event->state = std::make_shared<const State>(std::move(next));
   Publish(event);
   return event->state;
@@ -216,6 +219,19 @@ absl::StatusOr<GenerationId> Ledger::CommitEndpoints(
   meta.origin = Origin::kEndpoints;
   ASSIGN_OR_RETURN(const std::shared_ptr<const State> committed,
                    Append(std::move(meta), std::move(commit), std::move(state)));
+  return committed->head.generation;
+}
+
+absl::StatusOr<GenerationId> Ledger::SetTicketKeys(std::string bytes, CommitMeta meta) {
+  MutexLock lock(writer_mu_);
+  State next = *state();
+  NewCommit commit;
+  commit.tickets = std::make_shared<const StoredTickets>(
+      StoredTickets{std::move(bytes), next.head.generation.number + 1});
+  next.tickets = commit.tickets;
+  meta.origin = Origin::kTicketKeys;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const State> committed,
+                   Append(std::move(meta), std::move(commit), std::move(next)));
   return committed->head.generation;
 }
 

@@ -49,10 +49,10 @@ struct Registration {
   bool replace_all = false;
 };
 
-// Thread: any, for every method. What writes (Commit, Register, ExpireLeases, RaiseEpoch,
-//   WriteProxyNotes) waits for the disk and for other writers, what reads the past (ResourcesAt,
-//   History, Changes, ProxyNotes) for the disk: neither belongs on an event loop. state(), Renew(),
-//   LeaseEnd() and Subscribe() never wait.
+// Thread: any, for every method. What writes (Commit, Register, SetTicketKeys, ExpireLeases,
+//   RaiseEpoch, WriteProxyNotes) waits for the disk and for other writers, what reads the past
+//   (ResourcesAt, History, Changes, ProxyNotes) for the disk: neither belongs on an event loop.
+//   state(), Renew(), LeaseEnd() and Subscribe() never wait.
 // Lifetime: `store` and `clock` outlive the ledger, the ledger its subscriptions.
 class Ledger {
  public:
@@ -80,6 +80,10 @@ class Ledger {
   // Errors: as Store::Commit; the leases are renewed all the same.
   absl::StatusOr<GenerationId> Register(const std::vector<Registration>& registrations,
                                         CommitMeta meta);
+
+  // Replaces the ticket keys, in one generation.
+  // Errors: as Store::Commit.
+  absl::StatusOr<GenerationId> SetTicketKeys(std::string bytes, CommitMeta meta);
 
   // Renews one lease in memory. A new `ttl` is persisted when endpoints of the lease next change.
   // False if there is no such lease: it was never given, or it has ended.

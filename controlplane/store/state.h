@@ -25,6 +25,7 @@ struct State {
   Head head;
   ResourceSet resources;
   EndpointSet endpoints;
+  std::shared_ptr<const StoredTickets> tickets;  // Null: none.
 };
 
 // Where endpoints of `upstream` (and `owner`, and `address`) stand in an EndpointSet. The result
@@ -39,6 +40,7 @@ struct CommitEvent {
   CommitRecord record;
   std::vector<ResourceChange> resources;  // By key.
   std::vector<EndpointChange> endpoints;  // By upstream, owner, address.
+  bool changes_tickets = false;
   // As it is after the commit.
   std::shared_ptr<const State> state;
   // The first event of a subscription: no commit, but the state at which it begins.

@@ -54,6 +54,12 @@ struct StoredEndpoint {
   auto order() const { return std::tie(upstream, owner, address); }
 };
 
+// The secrets of TLS session tickets, all of them: immutable and shared. Opaque to the store.
+struct StoredTickets {
+  std::string bytes;
+  uint64_t changed_in = 0;  // Number of the commit that wrote them. What was before is forgotten.
+};
+
 // No `before`: created. No `after`: deleted. Never neither.
 struct ResourceChange {
   std::shared_ptr<const StoredResource> before;
@@ -69,7 +75,8 @@ struct EndpointChange {
   const StoredEndpoint& any() const { return after != nullptr ? *after : *before; }
 };
 
-enum class Origin { kConfiguration = 1, kEndpoints = 2 };
+// What it changed: resources, registered endpoints, or ticket keys.
+enum class Origin { kConfiguration = 1, kEndpoints = 2, kTicketKeys = 3 };
 
 // Who committed, from where and why.
 struct CommitMeta {
@@ -105,6 +112,7 @@ struct Content {
   Head head;
   std::vector<std::shared_ptr<const StoredResource>> resources;
   std::vector<std::shared_ptr<const StoredEndpoint>> endpoints;
+  std::shared_ptr<const StoredTickets> tickets;  // Null: none.
 };
 
 // A commit to be written. Its number is one above the head's, its epoch the head's.
@@ -112,10 +120,12 @@ struct NewCommit {
   CommitRecord record;
   std::vector<ResourceChange> resources;
   std::vector<EndpointChange> endpoints;
+  std::shared_ptr<const StoredTickets> tickets;  // Null: they stay as they are.
 };
 
-// What happened between two generations: one entry, by key, for each that was touched and is there
-// at one end at least, with the values of the two ends. They may be equal: it was changed back.
+// What happened between two generations, but to ticket keys: one entry, by key, for each that was
+// touched and is there at one end at least, with the values of the two ends. They may be equal: it
+// was changed back.
 struct ChangeSet {
   std::vector<ResourceChange> resources;
   // Unset if the endpoint commits of that span are no longer kept.
@@ -125,7 +135,7 @@ struct ChangeSet {
 struct HistoryQuery {
   size_t limit = 0;        // 0: all that are kept.
   uint64_t after = 0;      // Only commits with a higher number.
-  bool endpoints = false;  // Those of Origin::kEndpoints too.
+  bool endpoints = false;  // Those of all other origins than kConfiguration too.
 };
 
 // What is remembered of one proxy: of no generation and in no history. Opaque to the store.

@@ -43,7 +43,7 @@ BuildThread::BuildThread(const Clock& clock, runtime::PluginMaker maker,
 }
 
 void BuildThread::OnTicketTimer() {
-  builder_.tickets().Rotate();
+  builder_.tickets().RotateOwn();
   ticket_timer_.SetAt(loop_.now_ns() + kTicketKeyNs);
 }
 

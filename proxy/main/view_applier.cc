@@ -30,6 +30,12 @@ void ViewApplier::Apply(const sync::ViewChange& view, absl::AnyInvocable<void(Re
   for (const auto& endpoint : view.endpoint_removals) {
     change.endpoint_removals.push_back(ToProto(endpoint));
   }
+  for (const sync::TicketKeys& tickets : view.ticket_upserts) {
+    change.ticket_upserts.push_back({tickets.listener, tickets.keys});
+  }
+  for (const sync::TicketKeys& tickets : view.ticket_removals) {
+    change.ticket_removals.push_back(tickets.listener);
+  }
   auto shared = std::make_shared<absl::AnyInvocable<void(Result)>>(std::move(done));
   build_.Apply(change, [shared](const Applied& applied) {
     const Outcome outcome = !applied.ok                ? Outcome::kRejected

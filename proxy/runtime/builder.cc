@@ -124,7 +124,7 @@ void Builder::CheckListener(const v1::Resource& resource, Draft& draft) const {
     const auto it = certificates_.find(name);
     return it != certificates_.end() ? it->second : nullptr;
   };
-  spec.tls = ToServerContext(resource, find, tickets_, draft.problems);
+  spec.tls = ToServerContext(resource, find, tickets_->Of(resource.name()), draft.problems);
 }
 
 void Builder::CollectRoutes(Draft& draft) const {

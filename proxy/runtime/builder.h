@@ -23,6 +23,7 @@
 #include "proxy/runtime/cluster_book.h"
 #include "proxy/runtime/plugin_layers.h"
 #include "proxy/runtime/snapshot.h"
+#include "proxy/runtime/ticket_book.h"
 
 namespace sluice::runtime {
 
@@ -42,6 +43,8 @@ struct Change {
   std::vector<resource::Key> removals;
   std::vector<v1::RegisteredEndpoint> endpoint_upserts;
   std::vector<v1::RegisteredEndpoint> endpoint_removals;
+  std::vector<GivenTicketKeys> ticket_upserts;
+  std::vector<std::string> ticket_removals;  // Names of listeners.
 };
 
 class Builder {
@@ -78,8 +81,8 @@ class Builder {
   bool has_retired() const { return !retired_.empty(); }
 
   std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
-  // Of all listeners; rotate them now and then.
-  net::tls::TicketKeys& tickets() { return *tickets_; }
+  // Of all listeners; rotate those that are its own now and then.
+  TicketBook& tickets() { return *tickets_; }
   size_t route_count() const { return routes_.size(); }
 
  private:
@@ -116,6 +119,7 @@ class Builder {
 
   void Commit(const Change& change, Draft& draft);
   void CommitClusters(const Change& change, Draft& draft);
+  void CommitTickets(const Change& change, Draft& draft);
   std::set<std::string> ChangedConsumers(const Draft& draft) const;
   void RemoveCredentials(const std::set<std::string>& names, plugins::ConsumerTable& table) const;
   void InsertConsumers(const std::set<std::string>& names, const Draft& draft,
@@ -148,7 +152,7 @@ class Builder {
   ClusterBook clusters_;
   std::map<Kind, Parsed> parsed_;  // Kind, name. All kinds but Route and Upstream.
   std::map<std::string, std::shared_ptr<const net::tls::Certificate>> certificates_;
-  const std::shared_ptr<net::tls::TicketKeys> tickets_ = std::make_shared<net::tls::TicketKeys>();
+  const std::unique_ptr<TicketBook> tickets_ = std::make_unique<TicketBook>();
   std::map<Kind, Layers> layers_;  // Kind, name: Service, PluginSet, GlobalRule, Consumer...
   absl::flat_hash_map<std::string, RouteEntry> routes_;
   // Who uses what: "Service/x" or "PluginSet/x" to names of routes.

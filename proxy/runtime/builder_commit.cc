@@ -77,6 +77,7 @@ void Builder::Commit(const Change& change, Draft& draft) {
     }
   }
   CommitListeners(draft);
+  CommitTickets(change, draft);
   if (changed_consumers.empty()) return;
   InsertConsumers(changed_consumers, draft, consumers);
   consumers_ = std::make_shared<const plugins::ConsumerTable>(std::move(consumers));
@@ -91,6 +92,12 @@ void Builder::CommitClusters(const Change& change, Draft& draft) {
   for (const std::string& name : draft.removals[Kind::kUpstream]) clusters_.Remove(name);
   for (const auto& endpoint : change.endpoint_upserts) clusters_.UpsertEndpoint(endpoint);
   for (const auto& endpoint : change.endpoint_removals) clusters_.RemoveEndpoint(endpoint);
+}
+
+void Builder::CommitTickets(const Change& change, Draft& draft) {
+  for (const GivenTicketKeys& given : change.ticket_upserts) tickets_->Give(given);
+  for (const std::string& listener : change.ticket_removals) tickets_->TakeBack(listener);
+  for (const std::string& name : draft.removals[Kind::kListener]) tickets_->Forget(name);
 }
 
 // Those that are upserted or removed, and those of groups that are.

@@ -15,6 +15,8 @@ std::string KeyOf(const ViewChange::Upsert& upsert) { return resource::ObjectKey
 std::string KeyOf(const resource::Key& key) { return resource::ObjectKey(key); }
 std::string KeyOf(const RegisteredEndpoint& endpoint) { return ObjectKeyOf(endpoint); }
 
+std::string KeyOf(const TicketKeys& tickets) { return ObjectKeyOf(tickets); }
+
 std::string DigestOf(const ViewChange::Upsert& upsert) { return upsert.digest; }
 
 // In the order of object keys, without making them.
@@ -23,6 +25,7 @@ bool IsBefore(const resource::Key& a, const resource::Key& b) { return a < b; }
 bool IsBefore(const RegisteredEndpoint& a, const RegisteredEndpoint& b) {
   return std::tie(a.upstream, a.owner, a.address) < std::tie(b.upstream, b.owner, b.address);
 }
+bool IsBefore(const TicketKeys& a, const TicketKeys& b) { return a.listener < b.listener; }
 
 template <typename T>
 void SortByKey(std::vector<T>& objects) {
@@ -54,8 +57,10 @@ absl::StatusOr<resource::ViewHash> HeldView::Reduce(ViewChange& change, bool is_
   };
   std::erase_if(change.upserts, upsert);
   std::erase_if(change.endpoint_upserts, upsert);
+  std::erase_if(change.ticket_upserts, upsert);
   std::erase_if(change.removals, remove);
   std::erase_if(change.endpoint_removals, remove);
+  std::erase_if(change.ticket_removals, remove);
   if (!twice.empty()) {
     std::replace(twice.begin(), twice.end(), '\0', '/');
     return absl::InvalidArgumentError(absl::StrCat("update: it names ", twice, " twice"));
@@ -69,12 +74,15 @@ absl::StatusOr<resource::ViewHash> HeldView::Reduce(ViewChange& change, bool is_
       if (name->endpoint.has_value()) {
         change.endpoint_removals.push_back(*std::move(name->endpoint));
       }
+      if (name->tickets.has_value()) change.ticket_removals.push_back(*std::move(name->tickets));
     }
   }
   SortByKey(change.upserts);
   SortByKey(change.removals);
   SortByKey(change.endpoint_upserts);
   SortByKey(change.endpoint_removals);
+  SortByKey(change.ticket_upserts);
+  SortByKey(change.ticket_removals);
   return hash;
 }
 
@@ -89,10 +97,14 @@ void HeldView::Adopt(const ViewChange& change, resource::ViewHash hash,
   for (const RegisteredEndpoint& endpoint : change.endpoint_upserts) {
     objects_[KeyOf(endpoint)] = locations[next++];
   }
+  for (const TicketKeys& tickets : change.ticket_upserts) {
+    objects_[KeyOf(tickets)] = locations[next++];
+  }
   for (const resource::Key& key : change.removals) objects_.erase(KeyOf(key));
   for (const RegisteredEndpoint& endpoint : change.endpoint_removals) {
     objects_.erase(KeyOf(endpoint));
   }
+  for (const TicketKeys& tickets : change.ticket_removals) objects_.erase(KeyOf(tickets));
 }
 
 const Location* HeldView::Find(const std::string& object_key) const {

@@ -21,11 +21,12 @@ namespace sluice::sync {
 class HeldView {
  public:
   // Where each object that a change upserts lies in the journal: those of `upserts`, then those of
-  // `endpoint_upserts`.
+  // `endpoint_upserts`, then those of `ticket_upserts`.
   using Locations = std::vector<Location>;
   // For a change that is not on disk.
   static Locations NowhereFor(const ViewChange& change) {
-    return Locations(change.upserts.size() + change.endpoint_upserts.size());
+    return Locations(change.upserts.size() + change.endpoint_upserts.size() +
+                     change.ticket_upserts.size());
   }
 
   // Compares `change`, as it was received, with what is held, and leaves in it what differs,

@@ -50,7 +50,7 @@ StepHead HeadOf(const ViewChange& change) {
 HeldView::Locations WriteStep(const ViewChange& change, bool is_from_nothing,
                               RecordWriter& writer) {
   HeldView::Locations locations;
-  locations.reserve(change.upserts.size() + change.endpoint_upserts.size());
+  locations.reserve(HeldView::NowhereFor(change).size());
   WriteBegin(HeadOf(change), is_from_nothing, writer);
   for (const ViewChange::Upsert& upsert : change.upserts) {
     locations.push_back(
@@ -60,13 +60,21 @@ HeldView::Locations WriteStep(const ViewChange& change, bool is_from_nothing,
     locations.push_back(WriteUpsert(DigestOf(endpoint), ObjectKeyOf(endpoint),
                                     EncodeWeight(endpoint.weight), writer));
   }
+  for (const TicketKeys& tickets : change.ticket_upserts) {
+    locations.push_back(WriteUpsert(DigestOf(tickets), ObjectKeyOf(tickets), tickets.keys, writer));
+  }
   for (const resource::Key& key : change.removals) {
     writer.Add(TypeOf(RecordType::kRemove), {resource::ObjectKey(key)});
   }
   for (const RegisteredEndpoint& endpoint : change.endpoint_removals) {
     writer.Add(TypeOf(RecordType::kRemove), {ObjectKeyOf(endpoint)});
   }
-  WriteCommit(locations.size() + change.removals.size() + change.endpoint_removals.size(), writer);
+  for (const TicketKeys& tickets : change.ticket_removals) {
+    writer.Add(TypeOf(RecordType::kRemove), {ObjectKeyOf(tickets)});
+  }
+  WriteCommit(locations.size() + change.removals.size() + change.endpoint_removals.size() +
+                  change.ticket_removals.size(),
+              writer);
   return locations;
 }
 
@@ -82,12 +90,17 @@ Journal::Content MakeContent(JournalLoader& loader) {
   content.change.schema = loader.head()->schema;
   content.change.committed_at = loader.head()->committed_at;
   HeldView::Locations endpoints;
+  HeldView::Locations tickets;
   for (auto& [key, object] : objects) {
     std::optional<ObjectName> name = ParseObjectKey(key);
     if (name->resource.has_value()) {
       content.change.upserts.push_back(
           {*std::move(name->resource), std::move(object.content), std::move(object.digest)});
       content.locations.push_back(object.location);
+    } else if (name->tickets.has_value()) {
+      name->tickets->keys = std::move(object.content);
+      content.change.ticket_upserts.push_back(*std::move(name->tickets));
+      tickets.push_back(object.location);
     } else {
       name->endpoint->weight = DecodeWeight(object.content);
       content.change.endpoint_upserts.push_back(*std::move(name->endpoint));
@@ -95,6 +108,7 @@ Journal::Content MakeContent(JournalLoader& loader) {
     }
   }
   content.locations.insert(content.locations.end(), endpoints.begin(), endpoints.end());
+  content.locations.insert(content.locations.end(), tickets.begin(), tickets.end());
   return content;
 }
 
@@ -237,6 +251,8 @@ Journal::Undo Journal::UndoOf(const ViewChange& change, const HeldView& view) co
   for (const RegisteredEndpoint& endpoint : change.endpoint_upserts) add(ObjectKeyOf(endpoint));
   for (const resource::Key& key : change.removals) add(resource::ObjectKey(key));
   for (const RegisteredEndpoint& endpoint : change.endpoint_removals) add(ObjectKeyOf(endpoint));
+  for (const TicketKeys& tickets : change.ticket_upserts) add(ObjectKeyOf(tickets));
+  for (const TicketKeys& tickets : change.ticket_removals) add(ObjectKeyOf(tickets));
   return undo;
 }
 

@@ -40,7 +40,7 @@ struct UpsertPayload {
 };
 std::optional<UpsertPayload> ReadUpsert(absl::string_view payload);
 
-// Content of a registered endpoint: its weight (4).
+// Content of ticket keys: the keys as they came. Of a registered endpoint: its weight (4).
 std::string EncodeWeight(uint32_t weight);
 uint32_t DecodeWeight(absl::string_view content);
 

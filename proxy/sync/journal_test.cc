@@ -49,6 +49,9 @@ class JournalTest : public ::testing::Test {
       loaded_[endpoint.upstream + " " + endpoint.owner + " " + endpoint.address] =
           std::to_string(endpoint.weight);
     }
+    for (const TicketKeys& tickets : (*content)->change.ticket_upserts) {
+      loaded_["tickets " + tickets.listener] = tickets.keys;
+    }
     absl::StatusOr<resource::ViewHash> hash = view_.Reduce((*content)->change, true);
     ASSERT_TRUE(hash.ok());
     EXPECT_EQ(hash->Hash(), (*content)->change.generation.view_hash);
@@ -128,6 +131,23 @@ TEST_F(JournalTest, TheFileIsByteForByteWhatTheDocumentShows) {
   ASSERT_TRUE(Append(test_view_.Apply({TestRoute("a", "hi")})).ok());
   ASSERT_TRUE(Append(test_view_.Renumber()).ok());
   EXPECT_EQ(resource::ToHex(directory_.Read("journal")), resource::ToHex(DocumentedBytes()));
+}
+
+TEST_F(JournalTest, TicketKeysAreThereAfterARestart) {
+  const std::string old_keys(48, 'a');
+  const std::string new_keys(96, 'b');
+  ASSERT_TRUE(Append(test_view_.Apply({TestRoute("a", "1")})).ok());
+  ASSERT_TRUE(Append(test_view_.Give({"web", old_keys})).ok());
+  ASSERT_TRUE(Append(test_view_.Give({"web", new_keys})).ok());
+  Reopen();
+  EXPECT_THAT(loaded_,
+              ::testing::UnorderedElementsAre(Pair("a", "1"), Pair("tickets web", new_keys)));
+  ASSERT_TRUE(journal_->Compact(view_).ok());
+  Reopen();
+  EXPECT_EQ(loaded_["tickets web"], new_keys);
+  ASSERT_TRUE(Append(test_view_.TakeBack("web")).ok());
+  Reopen();
+  EXPECT_THAT(loaded_, ElementsAre(Pair("a", "1")));
 }
 
 TEST_F(JournalTest, FilesAreForTheOwnerOnly) {

@@ -307,6 +307,9 @@ absl::Status Keeper::KeepWhole(resource::ViewHash hash) {
   for (const RegisteredEndpoint& endpoint : whole_->endpoint_upserts) {
     view_.SetLocation(ObjectKeyOf(endpoint), (*locations)[next++]);
   }
+  for (const TicketKeys& tickets : whole_->ticket_upserts) {
+    view_.SetLocation(ObjectKeyOf(tickets), (*locations)[next++]);
+  }
   return absl::OkStatus();
 }
 

@@ -60,6 +60,13 @@ absl::StatusOr<RegisteredEndpoint> ReadEndpoint(const v1::RegisteredEndpoint& pr
                             proto.has_weight() ? proto.weight() : 1};
 }
 
+absl::StatusOr<TicketKeys> ReadTickets(v1::TicketKeys& proto, bool is_upsert) {
+  const bool is_valid = !proto.listener().empty() && !HasZero(proto.listener()) &&
+                        (!is_upsert || TicketKeys::IsValid(proto.keys()));
+  if (!is_valid) return Malformed("ticket keys without a valid listener or keys");
+  return TicketKeys{proto.listener(), is_upsert ? std::move(*proto.mutable_keys()) : ""};
+}
+
 absl::Status ReadUpsert(v1::UpdateEntry::Blob& blob, ViewChange& change) {
   absl::StatusOr<resource::Key> key = ReadKey(blob.key());
   if (!key.ok()) return key.status();
@@ -91,6 +98,10 @@ absl::Status ReadEntry(absl::string_view bytes, ViewChange& change) {
       return Add(ReadEndpoint(entry.upsert_endpoint()), change.endpoint_upserts);
     case v1::UpdateEntry::kRemoveEndpoint:
       return Add(ReadEndpoint(entry.remove_endpoint()), change.endpoint_removals);
+    case v1::UpdateEntry::kUpsertTicketKeys:
+      return Add(ReadTickets(*entry.mutable_upsert_ticket_keys(), true), change.ticket_upserts);
+    case v1::UpdateEntry::kRemoveTicketKeys:
+      return Add(ReadTickets(*entry.mutable_remove_ticket_keys(), false), change.ticket_removals);
     case v1::UpdateEntry::ENTRY_NOT_SET:
       break;
   }

@@ -28,6 +28,8 @@ std::string Read(absl::string_view stream, size_t part) {
   for (const auto& key : change.removals) all += key.ToString();
   for (const auto& endpoint : change.endpoint_upserts) all += DigestOf(endpoint);
   for (const auto& endpoint : change.endpoint_removals) all += ObjectKeyOf(endpoint);
+  for (const auto& tickets : change.ticket_upserts) all += DigestOf(tickets);
+  for (const auto& tickets : change.ticket_removals) all += ObjectKeyOf(tickets);
   return all + (is_good && reader.Finish().ok() ? "whole" : "not whole");
 }
 

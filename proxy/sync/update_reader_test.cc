@@ -78,6 +78,40 @@ TEST(UpdateReaderTest, EntriesOfEachKindAreReadHoweverTheStreamIsCut) {
   }
 }
 
+v1::UpdateEntry TicketEntry(const std::string& listener, const std::string& keys) {
+  v1::UpdateEntry entry;
+  entry.mutable_upsert_ticket_keys()->set_listener(listener);
+  entry.mutable_upsert_ticket_keys()->set_keys(keys);
+  return entry;
+}
+
+TEST(UpdateReaderTest, TicketKeysAreReadAndGoByTheirListener) {
+  v1::UpdateEntry removed;
+  removed.mutable_remove_ticket_keys()->set_listener("old");
+  UpdateReader reader;
+  ViewChange change;
+  const std::string keys(2 * TicketKeys::kKeyBytes, 'k');
+  ASSERT_TRUE(reader.Append(Delimited(TicketEntry("web", keys)) + Delimited(removed), change).ok());
+  ASSERT_THAT(change.ticket_upserts, SizeIs(1));
+  EXPECT_EQ(change.ticket_upserts[0].listener, "web");
+  EXPECT_EQ(change.ticket_upserts[0].keys, keys);
+  ASSERT_THAT(change.ticket_removals, SizeIs(1));
+  EXPECT_EQ(change.ticket_removals[0].listener, "old");
+}
+
+TEST(UpdateReaderTest, TicketKeysOfAnotherSizeAreRefused) {
+  constexpr size_t kEach = TicketKeys::kKeyBytes;
+  for (const size_t size : {size_t{0}, kEach - 1, kEach + 1, kEach * (TicketKeys::kMaxKeys + 1)}) {
+    UpdateReader reader;
+    ViewChange change;
+    const std::string entry = Delimited(TicketEntry("web", std::string(size, 'k')));
+    EXPECT_EQ(reader.Append(entry, change).code(), absl::StatusCode::kInvalidArgument) << size;
+  }
+  UpdateReader reader;
+  ViewChange change;
+  EXPECT_FALSE(reader.Append(Delimited(TicketEntry("", std::string(kEach, 'k'))), change).ok());
+}
+
 TEST(UpdateReaderTest, AnEndpointWithoutWeightHasWeightOne) {
   v1::UpdateEntry registered;
   *registered.mutable_upsert_endpoint() = Endpoint("10.0.0.1:80");

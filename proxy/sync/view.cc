@@ -20,11 +20,23 @@ std::string DigestOf(const RegisteredEndpoint& endpoint) {
                                   endpoint.weight);
 }
 
+std::string ObjectKeyOf(const TicketKeys& tickets) {
+  return resource::TicketKeysObjectKey(tickets.listener);
+}
+
+std::string DigestOf(const TicketKeys& tickets) {
+  return resource::TicketKeysDigest(tickets.listener, tickets.keys);
+}
+
 std::optional<ObjectName> ParseObjectKey(absl::string_view object_key) {
   const std::vector<std::string> parts = absl::StrSplit(object_key, '\0');
   ObjectName name;
   if (parts.size() == 4 && parts[0] == "endpoint") {
     name.endpoint = RegisteredEndpoint{parts[1], parts[2], parts[3]};
+    return name;
+  }
+  if (parts.size() == 2 && parts[0] == "ticket_keys") {
+    name.tickets = TicketKeys{parts[1], ""};
     return name;
   }
   if (parts.size() != 3) return std::nullopt;

@@ -41,6 +41,19 @@ struct RegisteredEndpoint {
   uint32_t weight = 1;
 };
 
+// The keys of the session tickets of a listener (v1::TicketKeys).
+struct TicketKeys {
+  static constexpr size_t kKeyBytes = 48;
+  static constexpr size_t kMaxKeys = 32;
+  // Whether `keys` can be keys at all.
+  static bool IsValid(absl::string_view keys) {
+    return !keys.empty() && keys.size() % kKeyBytes == 0 && keys.size() <= kMaxKeys * kKeyBytes;
+  }
+
+  std::string listener;
+  std::string keys;
+};
+
 // The step from the view that is applied to another: what differs, nothing else, in the order of
 // object keys. At the first one everything differs.
 struct ViewChange {
@@ -57,23 +70,28 @@ struct ViewChange {
   std::vector<resource::Key> removals;
   std::vector<RegisteredEndpoint> endpoint_upserts;
   std::vector<RegisteredEndpoint> endpoint_removals;  // Without weight.
+  std::vector<TicketKeys> ticket_upserts;
+  std::vector<TicketKeys> ticket_removals;  // Without keys.
 
   // Nothing but the number changes.
   bool is_empty() const {
     return upserts.empty() && removals.empty() && endpoint_upserts.empty() &&
-           endpoint_removals.empty();
+           endpoint_removals.empty() && ticket_upserts.empty() && ticket_removals.empty();
   }
 };
 
-// Object keys (api/resource/digest.h) name both kinds of objects in one space.
+// Object keys (api/resource/digest.h) name all kinds of objects in one space.
 std::string ObjectKeyOf(const RegisteredEndpoint& endpoint);
 std::string DigestOf(const RegisteredEndpoint& endpoint);
+std::string ObjectKeyOf(const TicketKeys& tickets);
+std::string DigestOf(const TicketKeys& tickets);
 
-// What an object key names: a resource, or an endpoint (its weight is 1). Nothing if it is no
-// object key of this build.
+// What an object key names: a resource, an endpoint (its weight is 1) or ticket keys (without
+// them). Nothing if it is no object key of this build.
 struct ObjectName {
   std::optional<resource::Key> resource;
   std::optional<RegisteredEndpoint> endpoint;
+  std::optional<TicketKeys> tickets;
 };
 std::optional<ObjectName> ParseObjectKey(absl::string_view object_key);
 

@@ -9,6 +9,7 @@ namespace {
 
 std::string WhatOf(const v1::Commit& commit) {
   if (commit.origin() == v1::Commit::ENDPOINTS) return "endpoints";
+  if (commit.origin() == v1::Commit::TICKET_KEYS) return "ticket keys";
   return CountsText(commit.created(), commit.updated(), commit.deleted());
 }
 
@@ -21,7 +22,7 @@ std::string WhyOf(const v1::Commit& commit) {
 class History final : public Command {
  public:
   void AddFlags(Flags& flags) override {
-    flags.Bool("all", "commits of endpoint registration too", &all_);
+    flags.Bool("all", "commits of endpoint registration and of ticket keys too", &all_);
     flags.Uint("limit", "N", "the newest N; 0: all that are kept", &limit_);
     format_.Add(flags);
   }

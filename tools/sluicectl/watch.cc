@@ -15,6 +15,7 @@ std::string CommitText(const v1::Commit& commit) {
   std::string text = absl::StrCat("generation ", commit.generation(), " by ", commit.author());
   const std::string counts = CountsText(commit.created(), commit.updated(), commit.deleted());
   if (commit.origin() == v1::Commit::ENDPOINTS) absl::StrAppend(&text, ": endpoints");
+  if (commit.origin() == v1::Commit::TICKET_KEYS) absl::StrAppend(&text, ": ticket keys");
   if (!counts.empty()) absl::StrAppend(&text, ": ", counts);
   if (commit.rollback_of() != 0) absl::StrAppend(&text, ", rollback to ", commit.rollback_of());
   if (!commit.message().empty()) absl::StrAppend(&text, " (", commit.message(), ")");

@@ -54,6 +54,7 @@ bool Replica::Take(const v1::Update& part) {
     } else {
       resources_.clear();
       endpoints_.clear();
+      tickets_.clear();
     }
   }
   stream_ += part.entries();
@@ -93,6 +94,15 @@ void Replica::ApplyEntry(const v1::UpdateEntry& entry) {
     case v1::UpdateEntry::kRemoveEndpoint:
       EXPECT_EQ(endpoints_.erase(EndpointName(entry.remove_endpoint())), 1u);
       break;
+    case v1::UpdateEntry::kUpsertTicketKeys: {
+      std::string& held = tickets_[entry.upsert_ticket_keys().listener()];
+      EXPECT_NE(held, entry.upsert_ticket_keys().keys()) << "ticket keys change nothing";
+      held = entry.upsert_ticket_keys().keys();
+      break;
+    }
+    case v1::UpdateEntry::kRemoveTicketKeys:
+      EXPECT_EQ(tickets_.erase(entry.remove_ticket_keys().listener()), 1u);
+      break;
     case v1::UpdateEntry::ENTRY_NOT_SET:
       ADD_FAILURE() << "an entry is empty";
   }
@@ -111,6 +121,10 @@ std::string Replica::Hash() const {
     const std::string address = name.substr(second + 1);
     hash.Upsert(resource::EndpointObjectKey(upstream, owner, address),
                 resource::EndpointDigest(upstream, owner, address, weight));
+  }
+  for (const auto& [listener, keys] : tickets_) {
+    hash.Upsert(resource::TicketKeysObjectKey(listener),
+                resource::TicketKeysDigest(listener, keys));
   }
   return hash.Hash();
 }

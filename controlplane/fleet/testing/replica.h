@@ -45,6 +45,9 @@ class Replica {
   // "UPSTREAM OWNER ADDRESS" to weight.
   const std::map<std::string, uint32_t>& endpoints() const { return endpoints_; }
 
+  // Ticket keys by listener.
+  const std::map<std::string, std::string>& tickets() const { return tickets_; }
+
   // Computed from what is held.
   std::string Hash() const;
 
@@ -59,6 +62,7 @@ class Replica {
   std::optional<Generation> generation_;
   std::map<resource::Key, std::string> resources_;
   std::map<std::string, uint32_t> endpoints_;
+  std::map<std::string, std::string> tickets_;
   size_t entries_ = 0;
   bool was_full_ = false;
 

@@ -36,8 +36,14 @@ std::shared_ptr<const UpstreamEndpoints> WithChange(
 }  // namespace
 
 Catalog::Touched Catalog::Apply(absl::Span<const store::ResourceChange> resources,
-                                absl::Span<const store::EndpointChange> endpoints) {
+                                absl::Span<const store::EndpointChange> endpoints,
+                                const std::shared_ptr<const store::StoredTickets>& tickets) {
   Touched touched;
+  if (tickets != nullptr) {
+    touched.tickets = true;
+    // Those that cannot be read are none: proxies use their own until there are new ones.
+    tickets_ = tickets::Keyring::Decode(tickets->bytes).value_or(tickets::Keyring());
+  }
   for (const store::ResourceChange& change : resources) {
     Slot& slot = SlotOf(change.key());
     SetObject(slot, change.after == nullptr ? nullptr : MakeObject(change.after));
@@ -85,6 +91,7 @@ std::shared_ptr<const Object> Catalog::MakeObject(
   object->stored = std::move(stored);
   object->groups = std::move(needs.groups);
   object->authenticates = needs.authenticates;
+  object->has_tls = needs.has_tls;
   object->schema = needs.schema;
   object->plugins = std::move(needs.plugins);
   for (const resource::Key& key : needs.listeners) object->listeners.push_back(&SlotOf(key));

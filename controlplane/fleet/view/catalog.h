@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "api/resource/key.h"
 #include "controlplane/store/store.h"
+#include "controlplane/tickets/keyring.h"
 
 namespace sluice::fleet {
 
@@ -23,6 +24,7 @@ struct Object {
   std::vector<Slot*> listeners;
   std::vector<Slot*> refs;
   bool authenticates = false;
+  bool has_tls = false;
   uint32_t schema = 1;
   std::vector<std::string> plugins;
 };
@@ -47,6 +49,7 @@ class Catalog {
   struct Touched {
     std::vector<Slot*> slots;
     std::vector<Slot*> upstreams;  // Whose endpoints changed.
+    bool tickets = false;          // All ticket keys did.
   };
 
   Catalog() = default;
@@ -54,8 +57,10 @@ class Catalog {
   Catalog& operator=(const Catalog&) = delete;
 
   // Slots that are no longer needed stay until Sweep(), so that views can let go of them.
+  // `tickets`: the new ones; null: they stay as they are.
   Touched Apply(absl::Span<const store::ResourceChange> resources,
-                absl::Span<const store::EndpointChange> endpoints);
+                absl::Span<const store::EndpointChange> endpoints,
+                const std::shared_ptr<const store::StoredTickets>& tickets = nullptr);
 
   // Frees the slots of the last Apply() that nothing uses. Views have followed before.
   void Sweep(const Touched& touched);
@@ -69,6 +74,9 @@ class Catalog {
   // Slots of resources of Kind::kConsumer.
   const absl::flat_hash_set<Slot*>& consumers() const { return consumers_; }
 
+  // Of the Listener; empty: there are none.
+  std::string TicketKeysOf(const std::string& listener) const { return tickets_.KeysOf(listener); }
+
   // One above the highest Slot::index.
   size_t slot_limit() const { return slot_limit_; }
 
@@ -80,6 +88,7 @@ class Catalog {
 
   absl::node_hash_map<resource::Key, Slot> slots_;
   absl::flat_hash_set<Slot*> consumers_;
+  tickets::Keyring tickets_;
   size_t slot_limit_ = 0;
   std::vector<uint32_t> free_indexes_;
   std::vector<Slot*> unreferenced_;  // By objects that Apply() replaced, until Sweep().

@@ -28,6 +28,8 @@ bool IsSame(const store::EndpointChange& change) {
   return change.before->weight == change.after->weight;
 }
 
+bool IsSame(const TicketsChange& change) { return change.before == change.after; }
+
 // Joins changes of the same key: the first `before`, the last `after`; nothing of what is as it
 // was.
 template <typename Key, typename Change>
@@ -54,13 +56,15 @@ ViewDelta JoinAll(const std::vector<const ViewDelta*>& path) {
   if (path.size() == 1) return *path[0];
   Joined<resource::Key, store::ResourceChange> resources;
   Joined<std::tuple<std::string, std::string, std::string>, store::EndpointChange> endpoints;
+  Joined<std::string, TicketsChange> tickets;
   for (const ViewDelta* delta : path) {
     for (const store::ResourceChange& c : delta->resources) resources.Add(c.key(), c);
     for (const store::EndpointChange& c : delta->endpoints) {
       endpoints.Add({c.any().upstream, c.any().owner, c.any().address}, c);
     }
+    for (const TicketsChange& c : delta->tickets) tickets.Add(c.listener, c);
   }
-  return {std::move(resources).Take(), std::move(endpoints).Take()};
+  return {std::move(resources).Take(), std::move(endpoints).Take(), std::move(tickets).Take()};
 }
 
 }  // namespace

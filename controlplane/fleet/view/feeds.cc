@@ -11,12 +11,13 @@ void Feeds::Start(const store::State& state) {
   std::vector<store::EndpointChange> endpoints;
   endpoints.reserve(state.endpoints.size());
   for (const auto& endpoint : state.endpoints) endpoints.push_back({nullptr, endpoint});
-  catalog_.Sweep(catalog_.Apply(resources, endpoints));
+  catalog_.Sweep(catalog_.Apply(resources, endpoints, state.tickets));
 }
 
 std::vector<std::shared_ptr<const Members>> Feeds::Follow(const store::CommitEvent& event) {
   std::vector<std::shared_ptr<const Members>> concerned;
-  const Catalog::Touched touched = catalog_.Apply(event.resources, event.endpoints);
+  const Catalog::Touched touched = catalog_.Apply(
+      event.resources, event.endpoints, event.changes_tickets ? event.state->tickets : nullptr);
   for (auto& [groups, entry] : entries_) {
     if (!entry->feed.Follow(touched) || entry->nodes.empty()) continue;
     if (entry->members == nullptr) {

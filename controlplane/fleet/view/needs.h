@@ -32,6 +32,9 @@ struct Needs {
   // An authentication plugin is configured, so that consumers are needed.
   bool authenticates = false;
 
+  // A Listener that speaks TLS: its ticket keys come with it.
+  bool has_tls = false;
+
   // What a proxy must be able to read at least.
   uint32_t schema = 1;
 

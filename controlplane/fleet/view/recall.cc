@@ -35,7 +35,8 @@ std::optional<store::ChangeSet> EverythingAt(store::Ledger& ledger, uint64_t gen
 std::vector<Feed::PastStep> Recall(store::Ledger& ledger, const std::vector<std::string>& groups,
                                    const std::set<uint64_t>& from, uint64_t to) {
   std::vector<Feed::PastStep> steps;
-  auto at = from.begin();
+  const std::shared_ptr<const store::StoredTickets> tickets = ledger.state()->tickets;
+  auto at = tickets == nullptr ? from.begin() : from.lower_bound(tickets->changed_in);
   std::optional<store::ChangeSet> everything;
   while (at != from.end() && *at < to && !everything.has_value()) {
     everything = EverythingAt(ledger, *at);
@@ -43,7 +44,7 @@ std::vector<Feed::PastStep> Recall(store::Ledger& ledger, const std::vector<std:
   }
   if (!everything.has_value()) return steps;
   Catalog catalog;
-  catalog.Sweep(catalog.Apply(everything->resources, *everything->endpoints));
+  catalog.Sweep(catalog.Apply(everything->resources, *everything->endpoints, tickets));
   View view(catalog, groups);
   everything.reset();
   while (at != from.end() && *at < to) {

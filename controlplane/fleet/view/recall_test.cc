@@ -9,6 +9,7 @@
 #include "controlplane/fleet/view/feeds.h"
 #include "controlplane/store/sqlite/sqlite_store.h"
 #include "controlplane/store/testing/temp_dir.h"
+#include "controlplane/tickets/keyring.h"
 
 namespace sluice::fleet {
 namespace {
@@ -45,6 +46,11 @@ class RecallTest : public ::testing::Test {
     registration.ttl = absl::Hours(1);
     registration.upsert = {{address, 1}};
     ASSERT_TRUE(ledger_->Register({registration}, {}).ok());
+  }
+
+  void RotateTickets() {
+    const tickets::Keyring keyring = tickets::Keyring().Rotated(clock_.Now(), {});
+    ASSERT_TRUE(ledger_->SetTicketKeys(keyring.Encode(), {}).ok());
   }
 
   // What a proxy of `groups` holds that connects now, in a control plane that starts now.
@@ -89,6 +95,27 @@ TEST_F(RecallTest, WhoMissedChangesNeedsOnlyThem) {
   replica.Apply(*update);
   EXPECT_EQ(replica.entries(), 3u);  // Two routes and an endpoint.
   EXPECT_EQ(replica.Hash(), Now({}).Hash());
+}
+
+TEST_F(RecallTest, WhoHasTheTicketKeysOfNowNeedsOnlyWhatChanged) {
+  Put(Upstream("u"));
+  v1::Resource listener = Listener("web");
+  listener.mutable_listener()->mutable_tls()->add_certificates("c");
+  Put(listener);
+  Replica before = Now({});
+  RotateTickets();
+  Replica after = Now({});
+  EXPECT_EQ(after.tickets().count("web"), 1u);
+  Route("a", "1");
+  const auto update = UpdateFor(after, {});
+  EXPECT_TRUE(update->step.from.has_value());
+  after.Apply(*update);
+  EXPECT_EQ(after.Hash(), Now({}).Hash());
+  // What was before the keys of now cannot be told any more.
+  const auto full = UpdateFor(before, {});
+  EXPECT_FALSE(full->step.from.has_value());
+  before.Apply(*full);
+  EXPECT_EQ(before.Hash(), after.Hash());
 }
 
 // A route that comes into the view brings what it refers to, though that did not change.

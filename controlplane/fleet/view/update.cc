@@ -121,6 +121,13 @@ std::shared_ptr<const Entries> EncodeEntries(const ViewDelta& delta) {
                                                : entry.mutable_upsert_endpoint());
     cutter.Append(entry);
   }
+  for (const TicketsChange& change : delta.tickets) {
+    v1::TicketKeys* keys = change.after.empty() ? entry.mutable_remove_ticket_keys()
+                                                : entry.mutable_upsert_ticket_keys();
+    keys->set_listener(change.listener);
+    keys->set_keys(change.after);
+    cutter.Append(entry);
+  }
   cutter.Finish();
   return entries;
 }

@@ -64,6 +64,7 @@ ViewDelta View::Apply(const Catalog::Touched& touched) {
     if (slot->key.kind == Kind::kUpstream) upstreams.insert(slot);
   }
   for (Slot* upstream : upstreams) AppendEndpoints(upstream, &delta);
+  AppendTickets(before, touched.tickets, &delta);
   hash_ = view_hash_.Hash();
   return delta;
 }
@@ -76,6 +77,7 @@ ViewDelta View::Everything() const {
   for (const auto& [slot, endpoints] : endpoints_) {
     AppendDifference(kNoEndpoints, *endpoints, &all.endpoints);
   }
+  for (const auto& [slot, keys] : tickets_) all.tickets.push_back({slot->key.name, "", keys});
   return all;
 }
 
@@ -194,6 +196,35 @@ void View::AppendEndpoints(Slot* upstream, ViewDelta* delta) {
     endpoints_.erase(upstream);
   } else {
     endpoints_[upstream] = now;
+  }
+}
+
+void View::AppendTickets(const Before& before, bool of_all, ViewDelta* delta) {
+  for (const auto& [slot, object] : before) {
+    if (slot->key.kind == Kind::kListener) UpdateTickets(slot, delta);
+  }
+  if (!of_all) return;
+  catalog_.ForEach([&](Slot& slot) {
+    if (slot.key.kind == Kind::kListener && !before.contains(&slot)) UpdateTickets(&slot, delta);
+  });
+}
+
+void View::UpdateTickets(Slot* listener, ViewDelta* delta) {
+  const std::shared_ptr<const Object>& object = seen_[listener->index].object;
+  const bool is_wanted = object != nullptr && object->has_tls;
+  const std::string& name = listener->key.name;
+  std::string now = is_wanted ? catalog_.TicketKeysOf(name) : "";
+  const auto it = tickets_.find(listener);
+  std::string until_now = it == tickets_.end() ? "" : it->second;
+  if (now == until_now) return;
+  delta->tickets.push_back({name, std::move(until_now), now});
+  const std::string key = resource::TicketKeysObjectKey(name);
+  if (now.empty()) {
+    view_hash_.Remove(key);
+    tickets_.erase(it);
+  } else {
+    view_hash_.Upsert(key, resource::TicketKeysDigest(name, now));
+    tickets_[listener] = std::move(now);
   }
 }
 

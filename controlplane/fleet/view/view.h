@@ -5,6 +5,7 @@
 //                                GlobalRule that names listeners, only if one of those is seen
 //   Consumer                     where something that is seen authenticates
 //   registered endpoint          where its Upstream is seen
+//   ticket keys                  where their Listener is seen, if it speaks TLS
 //   everything else              where something that is seen refers to it
 #pragma once
 
@@ -23,12 +24,20 @@
 
 namespace sluice::fleet {
 
+// Of one Listener; empty: none. Never none before and after.
+struct TicketsChange {
+  std::string listener;
+  std::string before;
+  std::string after;
+};
+
 // From one content of a view to a later one; no key twice, in no order.
 struct ViewDelta {
   std::vector<store::ResourceChange> resources;
   std::vector<store::EndpointChange> endpoints;
+  std::vector<TicketsChange> tickets;
 
-  bool empty() const { return resources.empty() && endpoints.empty(); }
+  bool empty() const { return resources.empty() && endpoints.empty() && tickets.empty(); }
 };
 
 // Follows a catalog commit by commit: what is seen is kept by counting who refers to what, so that
@@ -84,6 +93,9 @@ class View {
 
   void AppendResources(const Before& before, ViewDelta* delta);
   void AppendEndpoints(Slot* upstream, ViewDelta* delta);
+  // Of all listeners, or of those that `before` names only.
+  void AppendTickets(const Before& before, bool of_all, ViewDelta* delta);
+  void UpdateTickets(Slot* listener, ViewDelta* delta);
 
   Catalog& catalog_;
   const std::vector<std::string> groups_;
@@ -91,6 +103,7 @@ class View {
   std::vector<Seen> seen_;  // By Slot::index.
   absl::flat_hash_map<Slot*, std::shared_ptr<const UpstreamEndpoints>>
       endpoints_;                                     // Of what is seen.
+  absl::flat_hash_map<Slot*, std::string> tickets_;   // Keys, of listeners that are seen.
   size_t authenticating_ = 0;                         // Objects that are seen and authenticate.
   std::map<uint32_t, size_t> schemas_;                // How many of what is seen need each.
   absl::flat_hash_map<std::string, size_t> plugins_;  // How many of what is seen use each.

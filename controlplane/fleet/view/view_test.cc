@@ -9,6 +9,7 @@
 
 #include "controlplane/fleet/testing/desired.h"
 #include "controlplane/fleet/view/needs.h"
+#include "controlplane/tickets/keyring.h"
 
 namespace sluice::fleet {
 namespace {
@@ -37,6 +38,21 @@ Names NamesIn(const View& view) {
   return names;
 }
 
+v1::Resource TlsListener(absl::string_view name, std::vector<std::string> groups = {}) {
+  v1::Resource listener = Listener(name, std::move(groups));
+  listener.mutable_listener()->mutable_tls()->add_certificates("c");
+  return listener;
+}
+
+// Listeners whose ticket keys changed, with "+" or "-".
+Names TicketsIn(const ViewDelta& delta) {
+  Names names;
+  for (const TicketsChange& change : delta.tickets) {
+    names.push_back((change.after.empty() ? "-" : "+") + change.listener);
+  }
+  return names;
+}
+
 // A catalog with what the test put, and views that follow it.
 class Fixture : public ::testing::Test {
  protected:
@@ -46,15 +62,25 @@ class Fixture : public ::testing::Test {
   }
 
   void Commit(std::vector<store::ResourceChange> resources,
-              std::vector<store::EndpointChange> endpoints = {}) {
-    const Catalog::Touched touched = catalog_.Apply(resources, endpoints);
+              std::vector<store::EndpointChange> endpoints = {},
+              std::shared_ptr<const store::StoredTickets> tickets = nullptr) {
+    const Catalog::Touched touched = catalog_.Apply(resources, endpoints, tickets);
     deltas_.clear();
     for (const auto& view : views_) deltas_.push_back(view->Apply(touched));
     catalog_.Sweep(touched);
   }
 
+  // Of each call others.
+  void RotateTickets() {
+    keyring_ = keyring_.Rotated(absl::UnixEpoch(), {});
+    Commit(
+        {}, {},
+        std::make_shared<const store::StoredTickets>(store::StoredTickets{keyring_.Encode(), 1}));
+  }
+
   Desired desired_;
   Catalog catalog_;
+  tickets::Keyring keyring_;
   std::vector<std::unique_ptr<View>> views_;
   std::vector<ViewDelta> deltas_;  // Of the last commit, by view.
 };
@@ -160,6 +186,37 @@ TEST_F(ViewTest, EndpointsFollowTheirUpstreamAndTheirChanges) {
   ASSERT_EQ(deltas_[0].endpoints.size(), 1u);
   EXPECT_EQ(deltas_[0].endpoints[0].after, nullptr);
   EXPECT_THAT(NamesIn(view), UnorderedElementsAre("Upstream/u", "Route/r", "endpoint/u/k8s/b:1"));
+}
+
+TEST_F(ViewTest, TicketKeysFollowTheirListenerWhereItSpeaksTls) {
+  View& edge = ViewOf({"edge"});
+  ViewOf({"inner"});
+  RotateTickets();
+  Commit({desired_.Put(TlsListener("web", {"edge"})), desired_.Put(Listener("plain"))});
+  EXPECT_THAT(TicketsIn(deltas_[0]), ElementsAre("+web"));
+  EXPECT_THAT(TicketsIn(deltas_[1]), IsEmpty());
+  EXPECT_EQ(deltas_[0].tickets[0].after, keyring_.KeysOf("web"));
+  EXPECT_THAT(TicketsIn(edge.Everything()), ElementsAre("+web"));
+  Commit({desired_.Put(TlsListener("web", {"inner"}))});
+  EXPECT_THAT(TicketsIn(deltas_[0]), ElementsAre("-web"));
+  EXPECT_THAT(TicketsIn(deltas_[1]), ElementsAre("+web"));
+  Commit({desired_.Put(Listener("web", {"inner"}))});
+  EXPECT_THAT(TicketsIn(deltas_[1]), ElementsAre("-web"));
+}
+
+TEST_F(ViewTest, ARotationChangesTheKeysOfListenersThatAreSeen) {
+  View& view = ViewOf({"edge"});
+  Commit({desired_.Put(TlsListener("web", {"edge"})), desired_.Put(TlsListener("other", {"us"}))});
+  EXPECT_THAT(TicketsIn(deltas_[0]), IsEmpty());
+  const std::string without = view.hash();
+  RotateTickets();
+  EXPECT_THAT(TicketsIn(deltas_[0]), ElementsAre("+web"));
+  EXPECT_NE(view.hash(), without);
+  const std::string before = deltas_[0].tickets[0].after;
+  RotateTickets();
+  ASSERT_THAT(TicketsIn(deltas_[0]), ElementsAre("+web"));
+  EXPECT_EQ(deltas_[0].tickets[0].before, before);
+  EXPECT_EQ(ViewOf({"edge"}).hash(), view.hash());
 }
 
 TEST_F(ViewTest, ACommitElsewhereChangesNothingHere) {

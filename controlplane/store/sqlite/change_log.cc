@@ -50,7 +50,8 @@ absl::Status LogEndpoint(Database& db, uint64_t number, const EndpointChange& ch
   return row.Run();
 }
 
-// Counts a commit more; how many there are.
+// Counts a commit more; how many there are of that origin, those of endpoints and of ticket keys
+// together.
 absl::StatusOr<uint64_t> CountCommit(Database& db, Origin origin) {
   Query row(db, origin == Origin::kConfiguration
                     ? "UPDATE head SET kept_configuration = kept_configuration + 1 "
@@ -217,18 +218,19 @@ absl::Status TrimLog(Database& db, Origin origin, uint64_t keep) {
   keep = std::max<uint64_t>(keep, 1);
   ASSIGN_OR_RETURN(const uint64_t kept, CountCommit(db, origin));
   if (kept <= keep) return absl::OkStatus();
+  const int is_configuration = origin == Origin::kConfiguration ? 1 : 0;
   uint64_t last = 0;
   {
-    Query row(db, "SELECT number FROM commits WHERE origin = ? ORDER BY number LIMIT 1 OFFSET ?",
-              static_cast<int>(origin), kept - keep - 1);
+    Query row(db,
+              "SELECT number FROM commits WHERE (origin = 1) = ? ORDER BY number LIMIT 1 OFFSET ?",
+              is_configuration, kept - keep - 1);
     if (row.Next()) last = row.Uint(0);
     RETURN_IF_ERROR(row.status());
   }
-  Query commits(db, "DELETE FROM commits WHERE origin = ? AND number <= ?",
-                static_cast<int>(origin), last);
+  Query commits(db, "DELETE FROM commits WHERE (origin = 1) = ? AND number <= ?", is_configuration,
+                last);
   RETURN_IF_ERROR(commits.Run());
-  return origin == Origin::kConfiguration ? DropChanges(db, last, keep)
-                                          : DropEndpointChanges(db, last, keep);
+  return is_configuration == 1 ? DropChanges(db, last, keep) : DropEndpointChanges(db, last, keep);
 }
 
 absl::StatusOr<std::vector<CommitRecord>> ReadHistory(Database& db, const HistoryQuery& query) {

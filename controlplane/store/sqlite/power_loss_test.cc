@@ -87,6 +87,9 @@ std::vector<Step> Course() {
   const auto register_endpoints = [](std::map<std::string, uint32_t> addresses) {
     return [addresses](Store& store) { return CommitWriter(store).Register(addresses); };
   };
+  const auto set_tickets = [](std::string bytes) {
+    return [bytes](Store& store) { return CommitWriter(store).SetTickets(bytes); };
+  };
   const auto raise_epoch = [](Store& store) -> absl::Status {
     ASSIGN_OR_RETURN(const Content content, store.Load());
     return store.RaiseEpoch(content.head, 2);
@@ -100,7 +103,9 @@ std::vector<Step> Course() {
       {Before::kNothing, commit(large)},
       {Before::kCheckpoint, commit({{"a", "2"}, {"b", ""}})},
       {Before::kNothing, raise_epoch},
+      {Before::kNothing, set_tickets("1")},
       {Before::kReopen, commit({{"a", "1"}, {"large0", ""}})},
+      {Before::kNothing, set_tickets("2")},
       {Before::kNothing, register_endpoints({{"x:1", 0}})},
       {Before::kCheckpoint, commit({{"c", "1"}})},
   };

@@ -1,6 +1,6 @@
 // Tables:
-//   head             one row: where the store stands; by origin of commits, how many are kept and
-//                    up to which generation they were trimmed
+//   head             one row: where the store stands; of commits of resources and of all others,
+//                    how many are kept and up to which generation they were trimmed
 //   blob             sealed serialised resources by digest of what is in them; those of `resource`,
 //   and of `change.before` resource         the present content commits, change  the history: of
 //   each change both digests, so that the content of an earlier
@@ -10,6 +10,7 @@
 //                    alone.
 //   endpoint, endpoint_change  the same for registered endpoints, which need no blobs
 //   proxy_note       what is remembered of proxies; beside all of the above
+//   ticket_keys      at most one row: those of now, sealed; no history
 //   seal             sealed with the key that has sealed everything (sealed_records.h); no row:
 //                    nothing is sealed
 #include "controlplane/store/sqlite/schema.h"
@@ -119,6 +120,12 @@ absl::Status AddSeal(Database& db) {
       "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL)");
 }
 
+absl::Status AddTicketKeys(Database& db) {
+  return db.Execute(
+      "CREATE TABLE ticket_keys (id INTEGER PRIMARY KEY CHECK (id = 1), "
+      "changed_in INTEGER NOT NULL, bytes BLOB NOT NULL)");
+}
+
 absl::Status Sync(const std::string& path, int flags) {
   const int fd = open(path.c_str(), flags | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, path);
@@ -159,7 +166,7 @@ absl::Status Copy(Database& db, const std::string& path, const std::string& copy
 
 const std::vector<Migration>& Migrations() {
   static const auto* const migrations =
-      new std::vector<Migration>{CreateTables, AddProxyNotes, AddSeal};
+      new std::vector<Migration>{CreateTables, AddProxyNotes, AddSeal, AddTicketKeys};
   return *migrations;
 }
 

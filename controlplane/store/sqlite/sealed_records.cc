@@ -14,6 +14,7 @@ namespace sluice::store {
 namespace {
 
 constexpr absl::string_view kProof = "proof";
+constexpr absl::string_view kTickets = "ticket keys";
 
 std::string NameOf(absl::string_view digest) { return absl::StrCat("resource ", digest); }
 
@@ -68,10 +69,26 @@ absl::Status SealResources(Database& db, const seal::Sealer& sealer, bool is_sea
   return absl::OkStatus();
 }
 
+// They are sealed, if there are any.
+absl::Status SealTicketsAnew(Database& db, const seal::Sealer& sealer) {
+  std::string sealed;
+  {
+    Query row(db, "SELECT bytes FROM ticket_keys");
+    if (row.Next()) sealed = row.Text(0);
+    RETURN_IF_ERROR(row.status());
+  }
+  if (sealed.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string bytes, OpenTickets(sealer, sealed));
+  const std::string anew = SealTickets(sealer, bytes);
+  Query write(db, "UPDATE ticket_keys SET bytes = ?", Blob{anew});
+  return write.Run();
+}
+
 absl::Status SealAll(Database& db, const seal::Sealer& sealer, bool is_sealed) {
   Transaction transaction(db, Transaction::Mode::kWrite);
   RETURN_IF_ERROR(transaction.status());
   RETURN_IF_ERROR(SealResources(db, sealer, is_sealed));
+  RETURN_IF_ERROR(SealTicketsAnew(db, sealer));
   const std::string proof = sealer.Seal("", kProof);
   Query write(db, "INSERT OR REPLACE INTO seal VALUES (1, ?)", Blob{proof});
   RETURN_IF_ERROR(write.Run());
@@ -111,6 +128,14 @@ std::string SealResource(const seal::Sealer& sealer, absl::string_view digest,
 absl::StatusOr<std::string> OpenResource(const seal::Sealer& sealer, absl::string_view digest,
                                          absl::string_view sealed) {
   return sealer.Open(sealed, NameOf(digest));
+}
+
+std::string SealTickets(const seal::Sealer& sealer, absl::string_view bytes) {
+  return sealer.Seal(bytes, kTickets);
+}
+
+absl::StatusOr<std::string> OpenTickets(const seal::Sealer& sealer, absl::string_view sealed) {
+  return sealer.Open(sealed, kTickets);
 }
 
 }  // namespace sluice::store

@@ -1,4 +1,5 @@
-// The records of a database that are sealed (controlplane/seal/sealer.h): serialised resources.
+// The records of a database that are sealed (controlplane/seal/sealer.h): serialised resources and
+// ticket keys.
 #pragma once
 
 #include <memory>
@@ -24,5 +25,8 @@ std::string SealResource(const seal::Sealer& sealer, absl::string_view digest,
 // Errors: as Sealer::Open.
 absl::StatusOr<std::string> OpenResource(const seal::Sealer& sealer, absl::string_view digest,
                                          absl::string_view sealed);
+
+std::string SealTickets(const seal::Sealer& sealer, absl::string_view bytes);
+absl::StatusOr<std::string> OpenTickets(const seal::Sealer& sealer, absl::string_view sealed);
 
 }  // namespace sluice::store

@@ -59,6 +59,13 @@ absl::Status WriteEndpoint(Database& db, const EndpointChange& change) {
   return write.Run();
 }
 
+absl::Status WriteTickets(Database& db, const seal::Sealer& sealer, const StoredTickets& tickets) {
+  const std::string sealed = SealTickets(sealer, tickets.bytes);
+  Query write(db, "INSERT OR REPLACE INTO ticket_keys VALUES (1, ?, ?)", tickets.changed_in,
+              Blob{sealed});
+  return write.Run();
+}
+
 absl::Status WriteHead(Database& db, const NewCommit& commit) {
   const uint64_t number = commit.record.generation.number;
   Query head(db, "UPDATE head SET number = ?1, configuration = iif(?2, ?1, configuration)", number,
@@ -79,6 +86,19 @@ absl::Status LoadResources(Database& db, const seal::Sealer& sealer, Content& co
     content.resources.push_back(std::move(stored));
   }
   return row.status();
+}
+
+absl::Status LoadTickets(Database& db, const seal::Sealer& sealer, Content& content) {
+  Query row(db, "SELECT changed_in, bytes FROM ticket_keys");
+  if (!row.Next()) return row.status();
+  absl::StatusOr<std::string> bytes = OpenTickets(sealer, row.Text(1));
+  if (!bytes.ok()) {
+    return absl::Status(bytes.status().code(),
+                        absl::StrCat("ticket keys: ", bytes.status().message()));
+  }
+  content.tickets =
+      std::make_shared<const StoredTickets>(StoredTickets{*std::move(bytes), row.Uint(0)});
+  return absl::OkStatus();
 }
 
 // Beside the directory, so that a copy of that is without it.
@@ -132,6 +152,7 @@ absl::StatusOr<Content> SqliteStore::Load() {
   ASSIGN_OR_RETURN(content.head, ReadHead(*reader_));
   RETURN_IF_ERROR(LoadResources(*reader_, *sealer_, content));
   RETURN_IF_ERROR(LoadEndpoints(*reader_, content));
+  RETURN_IF_ERROR(LoadTickets(*reader_, *sealer_, content));
   return content;
 }
 
@@ -145,6 +166,9 @@ absl::Status SqliteStore::Commit(const Head& expected, const NewCommit& commit) 
   }
   for (const EndpointChange& change : commit.endpoints) {
     RETURN_IF_ERROR(WriteEndpoint(*writer_, change));
+  }
+  if (commit.tickets != nullptr) {
+    RETURN_IF_ERROR(WriteTickets(*writer_, *sealer_, *commit.tickets));
   }
   RETURN_IF_ERROR(WriteLog(*writer_, commit));
   RETURN_IF_ERROR(TrimLog(*writer_, commit.record.meta.origin, options_.history_keep));

@@ -132,7 +132,7 @@ void MakeUnsealed(const std::string& dir, const std::string& secret) {
   ASSERT_TRUE(blob.Run().ok());
   Query row(*db, "INSERT INTO resource VALUES ('Route', '', 'a', ?, 1)", Blob{digest});
   ASSERT_TRUE(row.Run().ok());
-  ASSERT_TRUE(db->Execute("DROP TABLE seal; PRAGMA user_version = 2").ok());
+  ASSERT_TRUE(db->Execute("DROP TABLE seal; DROP TABLE ticket_keys; PRAGMA user_version = 2").ok());
 }
 
 constexpr char kSecret[] = "-----BEGIN PRIVATE KEY-----";
@@ -144,6 +144,9 @@ TEST(SealTest, NothingOfAResourceIsInAnyFileWhileTheStoreIsOpenOrAfter) {
     CommitWriter writer(*store);
     ASSERT_TRUE(writer.Commit({{"a", kSecret}}).ok());
     ASSERT_TRUE(writer.Commit({{"a", "other"}}).ok());
+    ASSERT_TRUE(writer.SetTickets(kSecret).ok());
+    ASSERT_TRUE(writer.SetTickets("other").ok());
+    ASSERT_TRUE(writer.SetTickets(kSecret).ok());
     EXPECT_THAT(FilesOf(dir.path()), Not(HasSubstr(kSecret)));
     // The history opens it all the same.
     EXPECT_EQ(store->Changes(1, 2)->resources[0].before->bytes, kSecret);
@@ -184,6 +187,7 @@ TEST(SealTest, ANewKeyInFrontSealsEverythingAndTheOldOneMayGo) {
     CommitWriter writer(*store);
     ASSERT_TRUE(writer.Commit({{"a", "1"}}).ok());
     ASSERT_TRUE(writer.Commit({{"a", "2"}}).ok());
+    ASSERT_TRUE(writer.SetTickets("3").ok());
   }
   std::filesystem::remove(keys);
   WriteKeys(keys, {'2', '1'});
@@ -193,6 +197,7 @@ TEST(SealTest, ANewKeyInFrontSealsEverythingAndTheOldOneMayGo) {
   auto store = *SqliteStore::Open(dir.path(), {});
   EXPECT_EQ(store->Load()->resources[0]->bytes, "2");
   EXPECT_EQ(store->Changes(1, 2)->resources[0].before->bytes, "1");
+  EXPECT_EQ(store->Load()->tickets->bytes, "3");
 }
 
 TEST(SealTest, AWrongOrMissingKeyIsSaidAtOnceAndIsNotReplaced) {

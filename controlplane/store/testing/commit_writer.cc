@@ -27,6 +27,7 @@ std::map<std::string, std::string> Flat(const Content& content) {
   for (const auto& e : content.endpoints) {
     flat[absl::StrCat(e->upstream, " ", e->owner, " ", e->address)] = absl::StrCat(e->weight);
   }
+  if (content.tickets != nullptr) flat["tickets"] = content.tickets->bytes;
   return flat;
 }
 
@@ -58,6 +59,16 @@ absl::Status CommitWriter::Register(const std::map<std::string, uint32_t>& addre
   }
   CommitMeta meta;
   meta.origin = Origin::kEndpoints;
+  return Write(content, std::move(commit), std::move(meta));
+}
+
+absl::Status CommitWriter::SetTickets(const std::string& bytes) {
+  ASSIGN_OR_RETURN(const Content content, store_.Load());
+  NewCommit commit;
+  commit.tickets = std::make_shared<const StoredTickets>(
+      StoredTickets{bytes, content.head.generation.number + 1});
+  CommitMeta meta;
+  meta.origin = Origin::kTicketKeys;
   return Write(content, std::move(commit), std::move(meta));
 }
 

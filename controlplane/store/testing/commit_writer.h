@@ -18,7 +18,7 @@ std::shared_ptr<const StoredEndpoint> MakeEndpoint(const std::string& upstream,
                                                    const std::string& address, uint32_t weight = 1);
 
 // What a store holds, to be compared and printed: "Route/a" -> "bytes", and
-// "upstream owner address" -> "weight".
+// "upstream owner address" -> "weight", "tickets" -> "bytes".
 std::map<std::string, std::string> Flat(const Content& content);
 
 // Writes commits the way the ledger does: each from the content before it.
@@ -30,6 +30,7 @@ class CommitWriter {
   absl::Status Commit(const std::map<std::string, std::string>& routes, CommitMeta meta = {});
   // Sets endpoints of "orders" to weights, withdraws those of weight 0.
   absl::Status Register(const std::map<std::string, uint32_t>& addresses);
+  absl::Status SetTickets(const std::string& bytes);
 
  private:
   absl::Status Write(const Content& content, NewCommit commit, CommitMeta meta);

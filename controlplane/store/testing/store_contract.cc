@@ -104,6 +104,33 @@ TEST_P(StoreContract, DeletedIsGone) {
   EXPECT_THAT(Contents(store()), ElementsAre(Pair("Route/b", "1")));
 }
 
+TEST_P(StoreContract, TicketKeysAreReplacedAndMoveNoConfiguration) {
+  Make();
+  CommitWriter writer(store());
+  EXPECT_EQ(store().Load()->tickets, nullptr);
+  ASSERT_TRUE(writer.SetTickets("old").ok());
+  ASSERT_TRUE(writer.Commit({{"a", "1"}}).ok());
+  ASSERT_TRUE(writer.SetTickets("new").ok());
+  Reopen();
+  const auto tickets = store().Load()->tickets;
+  ASSERT_NE(tickets, nullptr);
+  EXPECT_EQ(tickets->bytes, "new");
+  EXPECT_EQ(tickets->changed_in, 3u);
+  EXPECT_EQ(HeadOf(store()).configuration, 2u);
+  EXPECT_EQ(store().History({})->size(), 1u);
+  EXPECT_THAT(store().Changes(2, 3)->resources, ElementsAre());
+}
+
+TEST_P(StoreContract, CommitsOfTicketKeysAreTrimmedWithThoseOfEndpoints) {
+  Make(2);
+  CommitWriter writer(store());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(writer.Register({{"x:1", i + 1}}).ok());
+    ASSERT_TRUE(writer.SetTickets(absl::StrCat(i)).ok());
+  }
+  EXPECT_EQ(store().History({0, 0, true})->size(), 2u);
+}
+
 TEST_P(StoreContract, OnlyResourceCommitsMoveTheConfiguration) {
   Make();
   CommitWriter writer(store());

@@ -13,19 +13,19 @@ namespace {
 constexpr size_t kNameBytes = 16;
 constexpr size_t kNonceBytes = 12;
 
-TicketKeys::Key RandomKey() {
-  TicketKeys::Key key;
-  RAND_bytes(key.name.data(), key.name.size());
-  RAND_bytes(key.secret.data(), key.secret.size());
-  return key;
-}
-
 bool InitAead(bssl::ScopedEVP_AEAD_CTX& aead, const TicketKeys::Key& key) {
   return EVP_AEAD_CTX_init(aead.get(), EVP_aead_aes_256_gcm(), key.secret.data(), key.secret.size(),
                            EVP_AEAD_DEFAULT_TAG_LENGTH, nullptr) == 1;
 }
 
 }  // namespace
+
+TicketKeys::Key TicketKeys::RandomKey() {
+  Key key;
+  RAND_bytes(key.name.data(), key.name.size());
+  RAND_bytes(key.secret.data(), key.secret.size());
+  return key;
+}
 
 TicketKeys::TicketKeys()
     : keys_(std::make_shared<const std::vector<Key>>(std::vector<Key>{RandomKey()})) {}

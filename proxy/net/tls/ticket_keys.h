@@ -24,6 +24,8 @@ class TicketKeys {
   };
   static constexpr size_t kKept = 3;
 
+  static Key RandomKey();
+
   // With one random key.
   TicketKeys();
 

@@ -54,6 +54,17 @@ std::string EncodeEntries(const ViewChange& change) {
     Fill(endpoint, entry.mutable_remove_endpoint());
     Append(entry, out);
   }
+  for (const TicketKeys& tickets : change.ticket_upserts) {
+    v1::UpdateEntry entry;
+    entry.mutable_upsert_ticket_keys()->set_listener(tickets.listener);
+    entry.mutable_upsert_ticket_keys()->set_keys(tickets.keys);
+    Append(entry, out);
+  }
+  for (const TicketKeys& tickets : change.ticket_removals) {
+    v1::UpdateEntry entry;
+    entry.mutable_remove_ticket_keys()->set_listener(tickets.listener);
+    Append(entry, out);
+  }
   return out.str();
 }
 

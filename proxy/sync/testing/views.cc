@@ -70,4 +70,18 @@ ViewChange TestView::Apply(std::vector<ViewChange::Upsert> upserts,
   return change;
 }
 
+ViewChange TestView::Give(const TicketKeys& tickets) {
+  hash_.Upsert(ObjectKeyOf(tickets), DigestOf(tickets));
+  ViewChange change = Renumber();
+  change.ticket_upserts = {tickets};
+  return change;
+}
+
+ViewChange TestView::TakeBack(const std::string& listener) {
+  hash_.Remove(ObjectKeyOf(TicketKeys{listener, ""}));
+  ViewChange change = Renumber();
+  change.ticket_removals = {{listener, ""}};
+  return change;
+}
+
 }  // namespace sluice::sync

@@ -39,6 +39,10 @@ class TestView {
                    std::vector<resource::Key> removals = {},
                    std::vector<RegisteredEndpoint> endpoint_upserts = {},
                    std::vector<RegisteredEndpoint> endpoint_removals = {});
+  // The step that brings ticket keys.
+  ViewChange Give(const TicketKeys& tickets);
+  // The step that takes them away.
+  ViewChange TakeBack(const std::string& listener);
   // Only the number moves.
   ViewChange Renumber() { return Apply({}); }
 
