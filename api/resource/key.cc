@@ -27,6 +27,7 @@ constexpr KindNames kNames[] = {
     {"PluginSet", "plugin_set", "plugin_sets"},
     {"Route", "route", "routes"},
     {"Service", "service", "services"},
+    {"StreamRoute", "stream_route", "stream_routes"},
     {"Upstream", "upstream", "upstreams"},
 };
 static_assert(std::size(kNames) == kKinds.size() + 1);
@@ -94,6 +95,8 @@ Kind KindOf(const v1::Resource& resource) {
       return Kind::kRoute;
     case v1::Resource::kService:
       return Kind::kService;
+    case v1::Resource::kStreamRoute:
+      return Kind::kStreamRoute;
     case v1::Resource::kUpstream:
       return Kind::kUpstream;
     case v1::Resource::SPEC_NOT_SET:

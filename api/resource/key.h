@@ -29,13 +29,14 @@ enum class Kind : uint8_t {
   kPluginSet,
   kRoute,
   kService,
+  kStreamRoute,
   kUpstream,
 };
 
 // Every kind but kNone, in order.
 inline constexpr std::array kKinds = {
-    Kind::kCertificate, Kind::kConsumer, Kind::kConsumerGroup, Kind::kGlobalRule, Kind::kListener,
-    Kind::kPluginSet,   Kind::kRoute,    Kind::kService,       Kind::kUpstream,
+    Kind::kCertificate, Kind::kConsumer, Kind::kConsumerGroup, Kind::kGlobalRule,  Kind::kListener,
+    Kind::kPluginSet,   Kind::kRoute,    Kind::kService,       Kind::kStreamRoute, Kind::kUpstream,
 };
 
 // "ConsumerGroup", as in `kind:`; empty for kNone.

@@ -178,10 +178,10 @@ TEST(ReadYamlTest, WithoutAKindOrAsNoMapItIsNoResource) {
       ProblemsOf("name: a\n---\n- just text\n---\nkind: Banana\nname: b\n"),
       ElementsAre(
           "a.yaml:1: resource \"a\": no kind is given; want kind: one of Certificate, Consumer, "
-          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, Upstream",
+          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, StreamRoute, Upstream",
           "a.yaml:3: not a map of fields, got just text",
           "a.yaml:5: Banana \"b\": kind: no such kind, got Banana; want Certificate, Consumer, "
-          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, "
+          "ConsumerGroup, GlobalRule, Listener, PluginSet, Route, Service, StreamRoute, "
           "Upstream"));
 }
 

@@ -65,12 +65,45 @@ void AddRoute(const v1::Resource& resource, DetailedFacts& detailed) {
   detailed.facts.route = std::move(facts);
 }
 
+// As match::MatchKeys() has them of a Route, and unlike any of these.
+std::vector<std::string> StreamKeys(const match::CompiledSpec& spec) {
+  std::string predicates;
+  if (spec.predicates() != nullptr) {
+    predicates = absl::StrCat(" client_ips=", spec.predicates()->client_ips.Canonical());
+  }
+  std::vector<absl::string_view> names(spec.hosts().begin(), spec.hosts().end());
+  if (names.empty()) names.push_back("*");  // No server is named so.
+  std::vector<std::string> keys;
+  for (const absl::string_view name : names) {
+    keys.push_back(absl::StrCat("server_name=", name, predicates));
+  }
+  return keys;
+}
+
+void AddStreamRoute(const v1::Resource& resource, DetailedFacts& detailed) {
+  const v1::StreamRoute& route = resource.stream_route();
+  auto facts = std::make_unique<RouteFacts>();
+  if (const auto spec = match::Compile(StreamSpecOf(resource)); spec.ok()) {
+    detailed.match_keys = StreamKeys(**spec);
+    for (const std::string& key : detailed.match_keys) facts->match_ids.push_back(IdOf(key));
+  }
+  facts->listeners = SortedNames(route.listeners());
+  facts->groups = SortedNames(route.groups());
+  facts->is_stream = true;
+  facts->asks_for_names = !route.server_names().empty();
+  facts->has_target = true;
+  detailed.facts.route = std::move(facts);
+}
+
 void AddListener(const v1::Listener& listener, DetailedFacts& detailed) {
   std::optional<HostPort> address = ParseHostPort(listener.address());
   if (!address.has_value()) return;
   auto facts = std::make_unique<ListenerFacts>();
   facts->address = *std::move(address);
   facts->groups = SortedNames(listener.groups());
+  facts->is_stream = listener.protocol() == v1::Listener::PROTOCOL_TCP ||
+                     listener.protocol() == v1::Listener::PROTOCOL_TLS_PASSTHROUGH;
+  facts->hears_no_name = listener.protocol() == v1::Listener::PROTOCOL_TCP && !listener.has_tls();
   detailed.facts.listener = std::move(facts);
 }
 
@@ -110,6 +143,7 @@ DetailedFacts FactsOf(const v1::Resource& resource) {
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
   targets.shrink_to_fit();
   if (resource.has_route()) AddRoute(resource, detailed);
+  if (resource.has_stream_route()) AddStreamRoute(resource, detailed);
   if (resource.has_listener()) AddListener(resource.listener(), detailed);
   if (resource.has_consumer()) AddConsumer(resource.consumer(), detailed);
   if (resource.has_plugin_set()) {

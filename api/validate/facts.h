@@ -30,10 +30,13 @@ using Names = std::vector<std::string>;
 // Whether something is in both sets.
 bool Overlap(const Names& a, const Names& b);
 
+// Of a Route, or of a StreamRoute.
 struct RouteFacts {
   std::vector<MatchId> match_ids;
   Names listeners;
   Names groups;
+  bool is_stream = false;                // A StreamRoute.
+  bool asks_for_names = false;           // It matches by names of servers only.
   bool has_target = false;               // An upstream or a service.
   Answering answering;                   // By its own plugins.
   std::vector<std::string> plugin_sets;  // In order.
@@ -42,12 +45,18 @@ struct RouteFacts {
 struct ListenerFacts {
   HostPort address;
   Names groups;
+  bool is_stream = false;      // StreamRoutes say where its connections go.
+  bool hears_no_name = false;  // Its clients cannot ask for a server by name.
+
+  bool Serves(const RouteFacts& route) const {
+    return is_stream == route.is_stream && !(hears_no_name && route.asks_for_names);
+  }
 };
 
 struct Facts {
   std::vector<resource::Key> targets;             // Of its references, each once.
   std::vector<std::string> credentials;           // Of a Consumer: their SHA-256, 32 bytes each.
-  std::unique_ptr<const RouteFacts> route;        // Of a Route.
+  std::unique_ptr<const RouteFacts> route;        // Of a Route or StreamRoute.
   std::unique_ptr<const ListenerFacts> listener;  // Of a Listener with a valid address.
   Answering answering;                            // Of a PluginSet.
 };

@@ -3,6 +3,7 @@
 // changed.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,31 @@ bool Contains(const std::vector<Key>& sorted, const Key& key) {
 template <typename Id>
 bool HasId(const std::vector<Id>& ids, const Id& id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// Why something does not belong to a listener that it names.
+struct Misfit {
+  std::string problem;
+  std::string want;
+};
+
+std::optional<Misfit> MisfitOf(const Key& key, const Facts& facts, const Key& listener_key,
+                               const ListenerFacts& listener) {
+  const bool is_rule = key.kind == Kind::kGlobalRule;
+  if (facts.route == nullptr && !is_rule) return std::nullopt;
+  if (is_rule ? !listener.is_stream : listener.Serves(*facts.route)) return std::nullopt;
+  const std::string named =
+      absl::StrCat(KindName(listener_key.kind), " ", Quoted(listener_key.name));
+  if (is_rule || !facts.route->is_stream) {
+    return Misfit{absl::StrCat(named, " does not speak HTTP"),
+                  "a listener with protocol: http, or a StreamRoute"};
+  }
+  if (!listener.is_stream) {
+    return Misfit{absl::StrCat(named, " speaks HTTP"),
+                  "a listener with protocol: tcp or tls_passthrough, or a Route"};
+  }
+  return Misfit{absl::StrCat("clients of ", named, " ask for no server"),
+                "no server_names, or tls or protocol: tls_passthrough on the listener"};
 }
 
 bool RoutesMeet(const RouteFacts& a, const RouteFacts& b) {
@@ -92,8 +118,12 @@ class ChangeCheck {
         Refuse(key, "", "is both given and deleted", "one of the two");
       }
       CheckReferences(key, detailed);
+      CheckListenersOf(key, detailed);
       CheckCredentials(key, detailed);
-      if (detailed.facts.listener != nullptr) CheckListener(key, *detailed.facts.listener);
+      if (detailed.facts.listener != nullptr) {
+        CheckListener(key, *detailed.facts.listener);
+        CheckUsersOfListener(key);
+      }
       if (detailed.facts.route != nullptr) CheckRoute(key, detailed);
       if (key.kind == Kind::kPluginSet) CheckRoutesOfPluginSet(key);
     }
@@ -227,6 +257,39 @@ class ChangeCheck {
               });
   }
 
+  // Listeners that a route or global rule names and that cannot serve it.
+  void CheckListenersOf(const Key& key, const DetailedFacts& detailed) {
+    for (const resource::Reference& reference : detailed.references) {
+      const Facts* listener = After(reference.target);
+      if (listener == nullptr || listener->listener == nullptr) continue;
+      const auto misfit = MisfitOf(key, detailed.facts, reference.target, *listener->listener);
+      if (!misfit.has_value()) continue;
+      Refuse(key, reference.field, misfit->problem, misfit->want, DidNotFit(key, reference.target));
+    }
+  }
+
+  bool DidNotFit(const Key& key, const Key& listener_key) const {
+    const Facts* before = Before(key);
+    const Facts* listener = Before(listener_key);
+    return before != nullptr && listener != nullptr && listener->listener != nullptr &&
+           Contains(before->targets, listener_key) &&
+           MisfitOf(key, *before, listener_key, *listener->listener).has_value();
+  }
+
+  // What the change leaves alone may name the listener as it was.
+  void CheckUsersOfListener(const Key& key) {
+    const auto found = index_.referrers_.find(key);
+    if (found == index_.referrers_.end()) return;
+    std::vector<Key> lost;
+    for (const Key* user : found->second) {
+      if (!IsUntouched(*user) || DidNotFit(*user, key)) continue;
+      if (MisfitOf(*user, *Before(*user), key, *After(key)->listener)) lost.push_back(*user);
+    }
+    if (lost.empty()) return;
+    Refuse(key, "protocol", absl::StrCat("does not fit ", Listed(std::move(lost))),
+           "what names this listener changed in the same change");
+  }
+
   void CheckRoute(const Key& key, const DetailedFacts& detailed) {
     const RouteFacts& route = *detailed.facts.route;
     CheckAnswers(key, route);
@@ -243,8 +306,12 @@ class ChangeCheck {
     }
     for (const auto& [other, meeting] : others) {
       Refuse(key, "",
-             absl::StrCat("matches the same requests as ", Named(other), " (", meeting.first, ")"),
-             "another host, path, priority or predicate, or no listener or group in common",
+             absl::StrCat(route.is_stream ? "takes the same connections as "
+                                          : "matches the same requests as ",
+                          Named(other), " (", meeting.first, ")"),
+             route.is_stream
+                 ? "other server_names or client_ips, or no listener or group in common"
+                 : "another host, path, priority or predicate, or no listener or group in common",
              meeting.second);
     }
   }

@@ -228,6 +228,78 @@ TEST_F(IndexTest, ListenersClashWhereGroupsAndAddressesOverlap) {
   EXPECT_THAT(Check(ListenerYaml("b", "[::]:80", "")), IsEmpty());
 }
 
+// --- Listeners and what names them
+
+constexpr absl::string_view kStreams = R"(kind: Upstream
+name: db
+---
+kind: Listener
+name: db
+address: 0.0.0.0:5432
+protocol: tcp
+---
+kind: Listener
+name: through
+address: 0.0.0.0:443
+protocol: tls_passthrough
+---
+kind: Listener
+name: web
+address: 0.0.0.0:80
+---
+kind: StreamRoute
+name: db
+listeners: [db]
+upstream: db
+)";
+
+TEST_F(IndexTest, RoutesAreForListenersThatSpeakHttpAndStreamRoutesForTheOthers) {
+  Load(kStreams);
+  EXPECT_THAT(Check("kind: Route\nname: r\nlisteners: [web, db]\nupstream: db\n"),
+              ElementsAre("Route \"r\": listeners[1]: Listener \"db\" does not speak HTTP; want a "
+                          "listener with protocol: http, or a StreamRoute"));
+  EXPECT_THAT(
+      Check("kind: GlobalRule\nname: r\nlisteners: [through]\n"),
+      ElementsAre("GlobalRule \"r\": listeners[0]: Listener \"through\" does not speak HTTP; "
+                  "want a listener with protocol: http, or a StreamRoute"));
+  EXPECT_THAT(Check("kind: StreamRoute\nname: s\nlisteners: [web]\nupstream: db\n"),
+              ElementsAre("StreamRoute \"s\": listeners[0]: Listener \"web\" speaks HTTP; want a "
+                          "listener with protocol: tcp or tls_passthrough, or a Route"));
+  const std::string named = "kind: StreamRoute\nname: s\nserver_names: [a]\nupstream: db\n";
+  EXPECT_THAT(Check(named + "listeners: [through]\n"), IsEmpty());
+  EXPECT_THAT(Check(named), IsEmpty());
+  EXPECT_THAT(
+      Check(named + "listeners: [db]\n"),
+      ElementsAre("StreamRoute \"s\": listeners[0]: clients of Listener \"db\" ask for no "
+                  "server; want no server_names, or tls or protocol: tls_passthrough on the "
+                  "listener"));
+}
+
+TEST_F(IndexTest, AListenerThatIsNamedKeepsWhatItSpeaks) {
+  Load(kStreams);
+  const std::string now_http = "kind: Listener\nname: db\naddress: 0.0.0.0:5432\n";
+  EXPECT_THAT(Check(now_http),
+              ElementsAre("Listener \"db\": protocol: does not fit StreamRoute \"db\"; want what "
+                          "names this listener changed in the same change"));
+  EXPECT_THAT(Check(now_http + "---\nkind: StreamRoute\nname: db\nupstream: db\n"), IsEmpty());
+  EXPECT_THAT(Check(now_http + "protocol: tls_passthrough\n"), IsEmpty());
+}
+
+TEST_F(IndexTest, StreamRoutesThatTakeTheSameConnectionsAreRefused) {
+  Load(kStreams);
+  EXPECT_THAT(
+      Check("kind: StreamRoute\nname: other\nupstream: db\n"),
+      ElementsAre("StreamRoute \"other\": takes the same connections as StreamRoute \"db\" "
+                  "(server_name=*); want other server_names or client_ips, or no listener or "
+                  "group in common"));
+  EXPECT_THAT(Check("kind: StreamRoute\nname: other\nupstream: db\nlisteners: [through]\n"),
+              IsEmpty());
+  EXPECT_THAT(Check("kind: StreamRoute\nname: other\nupstream: db\nclient_ips: [10.0.0.0/8]\n"),
+              IsEmpty());
+  // A route for every host and path is another matter.
+  EXPECT_THAT(Check("kind: Route\nname: r\nupstream: db\n"), IsEmpty());
+}
+
 TEST_F(IndexTest, AListenerMayMoveToAnAddressThatIsFreedInTheSameChange) {
   Load(ListenerYaml("a", "10.0.0.1:80", ""));
   EXPECT_THAT(Check(absl::StrCat(ListenerYaml("a", "10.0.0.1:81", ""), "---\n",

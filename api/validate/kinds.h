@@ -31,6 +31,7 @@ void CheckListener(const v1::Listener& listener, const Field& field);
 void CheckPluginSet(const v1::PluginSet& set, const Field& field);
 void CheckRoute(const v1::Resource& resource, const Field& field);
 void CheckService(const v1::Service& service, const Field& field);
+void CheckStreamRoute(const v1::Resource& resource, const Field& field);
 void CheckUpstream(const v1::Upstream& upstream, const Field& field);
 
 // Of a Route or an Upstream.

@@ -119,6 +119,29 @@ void CheckHttp2(const Listener::Http2& http2, const Field& field) {
   }
 }
 
+// Fields that only HTTP reads, on a listener that does not speak it.
+void CheckStream(const Listener& listener, const Field& field) {
+  const auto refuse = [&field](bool is_given, absl::string_view name) {
+    if (!is_given) return;
+    field.At(name).Refuse("has no meaning for this protocol",
+                          "protocol: http, or the field left out");
+  };
+  refuse(listener.has_client_address(), "client_address");
+  refuse(listener.has_http2(), "http2");
+  refuse(listener.escaped_slashes() != Listener::ESCAPED_SLASHES_UNSPECIFIED, "escaped_slashes");
+  refuse(listener.header_underscores() != Listener::HEADER_UNDERSCORES_UNSPECIFIED,
+         "header_underscores");
+  if (listener.has_tls() && listener.protocol() == Listener::PROTOCOL_TLS_PASSTHROUGH) {
+    field.At("tls").Refuse("has no meaning where TLS passes through",
+                           "protocol: tcp, which ends TLS, or the field left out");
+  }
+  if (listener.tls().has_forward_client_cert()) {
+    field.At("tls")
+        .At("forward_client_cert")
+        .Refuse("has no meaning for this protocol", "protocol: http, or the field left out");
+  }
+}
+
 }  // namespace
 
 void CheckListener(const Listener& listener, const Field& field) {
@@ -132,6 +155,10 @@ void CheckListener(const Listener& listener, const Field& field) {
   CheckTimeouts(listener.timeouts(), field.At("timeouts"));
   CheckHttp2(listener.http2(), field.At("http2"));
   if (listener.has_tls()) CheckListenerTls(listener.tls(), field.At("tls"));
+  if (listener.protocol() == Listener::PROTOCOL_TCP ||
+      listener.protocol() == Listener::PROTOCOL_TLS_PASSTHROUGH) {
+    CheckStream(listener, field);
+  }
   if (listener.has_proxy_protocol()) {
     CheckProxyProtocol(listener.proxy_protocol(), field.At("proxy_protocol"));
   }

@@ -51,6 +51,8 @@ void CheckSpec(const v1::Resource& resource, const Field& field) {
       return CheckRoute(resource, field);
     case v1::Resource::kService:
       return CheckService(resource.service(), field);
+    case v1::Resource::kStreamRoute:
+      return CheckStreamRoute(resource, field);
     case v1::Resource::kUpstream:
       return CheckUpstream(resource.upstream(), field);
     case v1::Resource::SPEC_NOT_SET:

@@ -29,4 +29,7 @@ void CheckChange(const v1::Resource& before, const v1::Resource& after,
 // The matching fields of a Route.
 match::RouteSpec RouteSpecOf(const v1::Resource& resource);
 
+// The same of a StreamRoute: its connections match as requests to a host without a path.
+match::RouteSpec StreamSpecOf(const v1::Resource& resource);
+
 }  // namespace sluice::validate

@@ -19,6 +19,7 @@ namespace {
 
 using resource::ParseResource;
 using ::testing::ElementsAre;
+using ::testing::StartsWith;
 
 std::vector<std::string> ProblemsOf(const v1::Resource& resource) {
   std::vector<Problem> problems;
@@ -42,6 +43,7 @@ std::string With(absl::string_view kind, absl::string_view fields) {
   };
   if (kind == "Listener") add_unless_given("address:", "address: '0.0.0.0:80'");
   if (kind == "Service") add_unless_given("upstream:", "upstream: u");
+  if (kind == "StreamRoute") add_unless_given("upstream:", "upstream: u");
   if (kind == "GlobalRule") add_unless_given("plugins:", "plugins: {request_id: {}}");
   return yaml;
 }
@@ -169,6 +171,47 @@ TEST(ListenerTest, OfTheProxyProtocolThePeersMustBeNamed) {
                "\"lb.internal\"; want \"10.0.0.0/8\", \"192.0.2.1\" or \"2001:db8::/32\""},
               {"proxy_protocol: {trusted_sources: [" + Repeated(257, "10.0.0.1") + "]}",
                "proxy_protocol.trusted_sources: too many ranges, got 257; want 256 at most"}});
+}
+
+TEST(ListenerTest, WhatOnlyHttpReadsIsRefusedWithOtherProtocols) {
+  const std::string meaning =
+      ": has no meaning for this protocol; want protocol: http, or the field left out";
+  ExpectRows(
+      "Listener",
+      {{"protocol: http\nhttp2: {}\nescaped_slashes: keep", ""},
+       {"protocol: tcp\nlimits: {connections: 5}\ntimeouts: {header: 1s}", ""},
+       {"protocol: tcp\ntls: {certificates: [a]}", ""},
+       {"protocol: tls_passthrough\nproxy_protocol: {trusted_sources: ['::/0']}", ""},
+       {"protocol: tcp\nhttp2: {}", "http2" + meaning},
+       {"protocol: tcp\nescaped_slashes: keep\nheader_underscores: drop",
+        "escaped_slashes" + meaning + " | header_underscores" + meaning},
+       {"protocol: tls_passthrough\nclient_address: {}", "client_address" + meaning},
+       {"protocol: tcp\ntls: {certificates: [a], forward_client_cert: {}}",
+        "tls.forward_client_cert" + meaning},
+       {"protocol: tls_passthrough\ntls: {certificates: [a]}",
+        "tls: has no meaning where TLS passes through; want protocol: tcp, which ends TLS, or the "
+        "field left out"}});
+}
+
+TEST(StreamRouteTest, Bounds) {
+  ExpectRows(
+      "StreamRoute",
+      {{"", ""},
+       {"server_names: [a.example, '*.b.example']\nclient_ips: [10.0.0.0/8]\nidle_timeout: 0s", ""},
+       {"idle_timeout: 168h", ""},
+       {"upstream: ''", "upstream: missing"},
+       {"idle_timeout: 169h", "idle_timeout: out of range, got 169h; want 0s to 168h"},
+       {"listeners: [A]",
+        "listeners[0]: not a name, got \"A\"; want 1-253 of [a-z0-9.-], a letter or digit at both "
+        "ends"},
+       {"server_names: [" + Repeated(257, "a#.example") + "]",
+        "server_names: too many names, got 257; want 256 at most"},
+       {"client_ips: [" + Repeated(257, "10.0.0.1") + "]",
+        "client_ips: too many ranges, got 257; want 256 at most"}});
+  EXPECT_THAT(ProblemsOf(ParseResource(With("StreamRoute", "server_names: [a, 'a.*', 'A']"))),
+              ElementsAre(StartsWith("server_names[1]: "), StartsWith("server_names[2]: ")));
+  EXPECT_THAT(ProblemsOf(ParseResource(With("StreamRoute", "client_ips: [a]"))),
+              ElementsAre(StartsWith("client_ips[0]: ")));
 }
 
 TEST(ListenerTest, BoundsOfTheAccessLog) {

@@ -8,6 +8,7 @@ namespace {
 
 constexpr absl::string_view kListenerLabels[] = {"listener"};
 constexpr absl::string_view kRouteLabels[] = {"route"};
+constexpr absl::string_view kStreamRouteLabels[] = {"stream_route"};
 constexpr absl::string_view kUpstreamLabels[] = {"upstream"};
 constexpr absl::string_view kEndpointLabels[] = {"upstream", "endpoint"};
 
@@ -22,6 +23,7 @@ constexpr ScopeInfo kScopeInfos[kScopes] = {
     Describe<WorkersMetric>({}, true),
     Describe<ListenerMetric>(kListenerLabels, true),
     Describe<RouteMetric>(kRouteLabels, false),
+    Describe<StreamRouteMetric>(kStreamRouteLabels, false),
     Describe<UpstreamMetric>(kUpstreamLabels, true),
     Describe<EndpointMetric>(kEndpointLabels, false),
 };
@@ -71,6 +73,8 @@ static_assert(kFamiliesOf<ListenerMetric>.size() ==
               static_cast<size_t>(ListenerMetric::kTlsHandshakes) + 1);
 static_assert(kFamiliesOf<RouteMetric>.size() ==
               static_cast<size_t>(RouteMetric::kRequestDuration) + 1);
+static_assert(kFamiliesOf<StreamRouteMetric>.size() ==
+              static_cast<size_t>(StreamRouteMetric::kSentBytes) + 1);
 static_assert(kFamiliesOf<UpstreamMetric>.size() ==
               static_cast<size_t>(UpstreamMetric::kOverflows) + 1);
 static_assert(kFamiliesOf<EndpointMetric>.size() ==

@@ -22,8 +22,8 @@
 
 namespace sluice::observe {
 
-enum class Scope : uint8_t { kWorkers, kListener, kRoute, kUpstream, kEndpoint };
-inline constexpr size_t kScopes = 5;
+enum class Scope : uint8_t { kWorkers, kListener, kRoute, kStreamRoute, kUpstream, kEndpoint };
+inline constexpr size_t kScopes = 6;
 
 // The values of the label code_class.
 enum class CodeClass : uint8_t { k1xx, k2xx, k3xx, k4xx, k5xx, kNone };
@@ -69,6 +69,13 @@ enum class RouteMetric : uint8_t {
   kReceivedBytes,
   kSentBytes,
   kRequestDuration,
+};
+
+enum class StreamRouteMetric : uint8_t {
+  kConnections,
+  kConnectionsActive,
+  kReceivedBytes,
+  kSentBytes,
 };
 
 enum class UpstreamMetric : uint8_t {
@@ -181,8 +188,10 @@ inline constexpr MetricFamily kListenerFamilies[] = {
     {"sluice_requests_active", kGauge, "Requests being served now."},
     {"sluice_request_duration_seconds", kHistogram,
      "From the first byte of a request to the last of its response."},
-    {"sluice_received_bytes_total", kCounter, "Bytes of request bodies."},
-    {"sluice_sent_bytes_total", kCounter, "Bytes of response bodies."},
+    {"sluice_received_bytes_total", kCounter,
+     "Bytes of request bodies, or of what clients sent on connections that are not HTTP."},
+    {"sluice_sent_bytes_total", kCounter,
+     "Bytes of response bodies, or of what endpoints sent on connections that are not HTTP."},
     {"sluice_tls_handshakes_total", kCounter,
      "TLS handshakes that ended: in full, as the continuation of an earlier session, or not at "
      "all.",
@@ -197,6 +206,13 @@ inline constexpr MetricFamily kRouteFamilies[] = {
     {"sluice_route_sent_bytes_total", kCounter, "Bytes of response bodies."},
     {"sluice_route_request_duration_seconds", kHistogram,
      "From the first byte of a request to the last of its response."},
+};
+
+inline constexpr MetricFamily kStreamRouteFamilies[] = {
+    {"sluice_stream_connections_total", kCounter, "Connections that a stream route has taken."},
+    {"sluice_stream_connections_active", kGauge, "Of these, open now."},
+    {"sluice_stream_received_bytes_total", kCounter, "Bytes that clients sent."},
+    {"sluice_stream_sent_bytes_total", kCounter, "Bytes that endpoints sent."},
 };
 
 inline constexpr MetricFamily kUpstreamFamilies[] = {
@@ -254,6 +270,11 @@ template <>
 struct ScopeOf<RouteMetric> {
   static constexpr Scope kScope = Scope::kRoute;
   static constexpr std::span<const MetricFamily> kFamilies = kRouteFamilies;
+};
+template <>
+struct ScopeOf<StreamRouteMetric> {
+  static constexpr Scope kScope = Scope::kStreamRoute;
+  static constexpr std::span<const MetricFamily> kFamilies = kStreamRouteFamilies;
 };
 template <>
 struct ScopeOf<UpstreamMetric> {

@@ -56,5 +56,25 @@ TEST(ReasonsInCodeTest, TheExchangeGivesRegisteredReasons) {
   EXPECT_GT(found, 5);
 }
 
+TEST(ReasonsInCodeTest, TheRelayGivesRegisteredReasons) {
+  // End("a", ...), over("a") and failure_ = "a"; or a choice of two.
+  static const re2::RE2 kCall("(?s)(?:End\\(|Close\\(|over\\(|failure_ = )([^;]*?\"[^;]*?);");
+  static const re2::RE2 kWord("\"([a-z_]+)\"");
+  int found = 0;
+  for (const char* file : {"relay.cc", "relay_connect.cc"}) {
+    const std::string text = Read(std::string("proxy/stream/") + file);
+    re2::StringPiece rest(text);
+    std::string arguments;
+    while (re2::RE2::FindAndConsume(&rest, kCall, &arguments)) {
+      re2::StringPiece words(arguments);
+      std::string details;
+      for (; re2::RE2::FindAndConsume(&words, kWord, &details); ++found) {
+        EXPECT_NE(FindReason(details), nullptr) << details << " in " << file;
+      }
+    }
+  }
+  EXPECT_GT(found, 10);
+}
+
 }  // namespace
 }  // namespace sluice::observe

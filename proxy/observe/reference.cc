@@ -94,8 +94,8 @@ std::string MetricsPage() {
   }
   absl::StrAppend(&page, "+Inf.\n\n## The process\n\n");
   AppendFamilies(nullptr, ProcessFamilies(), &page);
-  constexpr absl::string_view kTitles[kScopes] = {"All workers", "Listeners", "Routes", "Upstreams",
-                                                  "Endpoints"};
+  constexpr absl::string_view kTitles[kScopes] = {"All workers",   "Listeners", "Routes",
+                                                  "Stream routes", "Upstreams", "Endpoints"};
   for (size_t i = 0; i < kScopes; ++i) {
     const ScopeInfo& scope = InfoOf(static_cast<Scope>(i));
     absl::StrAppend(&page, "\n## ", kTitles[i], "\n\n");

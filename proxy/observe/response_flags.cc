@@ -147,6 +147,17 @@ constexpr auto kTable = std::to_array<Reason>({
     {"unsupported_expectation", 417, F::kClientProtocolError, "http_request_error",
      "Expect asks for something other than 100-continue."},
 
+    // Connections of tcp and tls_passthrough listeners, which have no status.
+    {"connection_ended", 0, {}, "", "Both sides have ended the connection in order."},
+    {"upstream_disconnected", 0, F::kUpstreamTerminated, "",
+     "The endpoint cut the connection; the client's is cut, too."},
+    {"stream_idle_timeout", 0, F::kIdleTimeout, "",
+     "Nothing passed in either direction for the stream route's idle_timeout."},
+    {"client_hello_timeout", 0, F::kClientTimeout, "",
+     "The client's first message of TLS was not complete within the listener's timeouts.header."},
+    {"bad_client_hello", 0, F::kClientProtocolError, "",
+     "What came first is no message of TLS with which a client begins."},
+
     // Everything else.
     {"downstream_disconnected", 0, F::kClientDisconnected, "",
      "The client went away before its response was complete."},

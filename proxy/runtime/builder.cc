@@ -35,6 +35,7 @@ Builder::Outcome Builder::Build(const Change& change) {
   CheckListeners(draft);
   CollectRoutes(draft);
   CompileRoutes(draft);
+  CompileStreamRoutes(draft);
   Outcome outcome;
   if (!draft.problems.empty()) {
     outcome.problems = std::move(draft.problems);

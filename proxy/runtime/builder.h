@@ -112,6 +112,7 @@ class Builder {
   bool UsesChangedCertificate(const v1::Resource& listener, const Draft& draft) const;
   void CollectRoutes(Draft& draft) const;
   void CompileRoutes(Draft& draft);
+  void CompileStreamRoutes(Draft& draft) const;
   ChainPair ChainsOf(const v1::Resource& route, Draft& draft);
   const v1::Resource* FindParsed(const Draft& draft, Kind kind, const std::string& name) const;
   const PluginLayer* FindLayer(const Draft& draft, Kind kind, const std::string& name) const;
@@ -124,11 +125,13 @@ class Builder {
   void RemoveCredentials(const std::set<std::string>& names, plugins::ConsumerTable& table) const;
   void InsertConsumers(const std::set<std::string>& names, const Draft& draft,
                        plugins::ConsumerTable& table) const;
+  void CommitStreamRoutes(Draft& draft);
   void CommitListeners(Draft& draft);
   void UpdateRoutes(const std::string& name, ListenerEntry& entry,
                     const std::vector<std::string>& removed, const Draft& draft);
   void AddListener(const std::string& name);
   void UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& draft);
+  std::shared_ptr<const stream::Rules> StreamRulesOf(const std::string& listener) const;
   std::shared_ptr<const exchange::GlobalChain> GlobalChainOf(const std::string& listener);
   Result MakeResult(uint64_t generation);
 
@@ -160,6 +163,7 @@ class Builder {
   // Chains of routes without plugins of their own, by what they name: most routes of a large
   // configuration share a few.
   absl::flat_hash_map<std::string, ChainPair> shared_chains_;
+  std::map<std::string, std::shared_ptr<const stream::CompiledStreamRoute>> stream_routes_;
   std::map<std::string, ListenerEntry> listeners_;
   std::shared_ptr<const plugins::ConsumerTable> consumers_;
   std::shared_ptr<const Snapshot> snapshot_;

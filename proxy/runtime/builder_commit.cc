@@ -6,7 +6,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "base/line_pool.h"
 #include "proxy/runtime/builder.h"
 #include "proxy/runtime/builder_draft.h"
 #include "proxy/runtime/convert.h"
@@ -30,12 +29,6 @@ uint32_t Builder::TakePin() {
   }
   for (exchange::PinTable* pins : pins_) pins->Cover(next_pin_);
   return next_pin_++;
-}
-
-template <typename T>
-std::shared_ptr<const T> Builder::Pin(T object) {
-  object.pin_slot = TakePin();
-  return std::allocate_shared<T>(LineAllocator<T>(), std::move(object));
 }
 
 void Builder::Retire(std::shared_ptr<const exchange::Pinned> object) {
@@ -76,6 +69,7 @@ void Builder::Commit(const Change& change, Draft& draft) {
       if (const auto it = layers_.find(kind); it != layers_.end()) it->second.erase(name);
     }
   }
+  CommitStreamRoutes(draft);
   CommitListeners(draft);
   CommitTickets(change, draft);
   if (changed_consumers.empty()) return;
@@ -245,6 +239,8 @@ void Builder::UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& d
     Retire(std::exchange(entry.global, GlobalChainOf(name)));
     entry.is_changed = true;
   }
+  const bool is_stream = entry.spec != nullptr && entry.spec->stream != nullptr;
+  if (is_stream && draft.Touches(Kind::kStreamRoute)) entry.is_changed = true;
   const auto changed = draft.listeners.find(name);
   if (!entry.is_changed && changed == draft.listeners.end()) return;
   ListenerSpec spec = changed != draft.listeners.end() ? std::move(changed->second) : *entry.spec;
@@ -254,6 +250,7 @@ void Builder::UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& d
   rules->global = entry.global;
   rules->tls = spec.tls;
   spec.rules = std::move(rules);
+  spec.stream = StreamRulesOf(name);
   spec.metrics = entry.metrics->group();
   spec.metrics_owner = entry.metrics;
   entry.spec = std::make_shared<const ListenerSpec>(std::move(spec));

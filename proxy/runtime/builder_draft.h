@@ -5,10 +5,12 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "base/line_pool.h"
 #include "proxy/runtime/builder.h"
 
 namespace sluice::runtime {
@@ -22,6 +24,7 @@ struct Builder::Draft {
   // Routes to compile: upserted, or using something that changed.
   std::map<std::string, std::shared_ptr<const v1::Resource>> routes;
   std::map<std::string, exchange::CompiledRoute> compiled;
+  std::map<std::string, stream::CompiledStreamRoute> stream_routes;
   std::map<std::string, std::shared_ptr<const net::tls::Certificate>> certificates;
   std::map<std::string, ListenerSpec> listeners;
   absl::flat_hash_map<std::string, ChainPair> shared_chains;
@@ -35,5 +38,11 @@ struct Builder::Draft {
            (removed != removals.end() && !removed->second.empty());
   }
 };
+
+template <typename T>
+std::shared_ptr<const T> Builder::Pin(T object) {
+  object.pin_slot = TakePin();
+  return std::allocate_shared<T>(LineAllocator<T>(), std::move(object));
+}
 
 }  // namespace sluice::runtime

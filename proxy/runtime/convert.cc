@@ -67,6 +67,20 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   return compiled;
 }
 
+stream::CompiledStreamRoute ToCompiledStreamRoute(const v1::Resource& resource) {
+  const v1::StreamRoute& route = resource.stream_route();
+  stream::CompiledStreamRoute compiled;
+  compiled.name = resource.name();
+  compiled.upstream = route.upstream();
+  if (route.has_idle_timeout()) compiled.idle_timeout_ns = ToNanos(route.idle_timeout());
+  return compiled;
+}
+
+bool IsStream(const v1::Listener& listener) {
+  return listener.protocol() == v1::Listener::PROTOCOL_TCP ||
+         listener.protocol() == v1::Listener::PROTOCOL_TLS_PASSTHROUGH;
+}
+
 ListenerSpec ToListenerSpec(const v1::Resource& resource,
                             std::vector<resource::Problem>& problems) {
   const v1::Listener& listener = resource.listener();

@@ -16,6 +16,12 @@ namespace sluice::runtime {
 // Name, timeouts and plugin order; chains and slots are the builder's.
 exchange::CompiledRoute ToCompiledRoute(const v1::Resource& route);
 
+// Without what the builder keeps: its spec, metrics and cluster.
+stream::CompiledStreamRoute ToCompiledStreamRoute(const v1::Resource& route);
+
+// Whether its connections go where stream routes say.
+bool IsStream(const v1::Listener& listener);
+
 // Settings of a listener, without rules and metrics. A bad address is added to `problems`.
 ListenerSpec ToListenerSpec(const v1::Resource& listener, std::vector<resource::Problem>& problems);
 // Fills what a listener says about its requests.

@@ -10,6 +10,7 @@
 #include "proxy/http/server_settings.h"
 #include "proxy/net/tls/server_context.h"
 #include "proxy/observe/metric_registry.h"
+#include "proxy/stream/config.h"
 #include "proxy/upstream/settings.h"
 
 namespace sluice::runtime {
@@ -30,6 +31,7 @@ struct ListenerSpec {
   int64_t tls_handshake_timeout_ns = 10'000'000'000;
   std::shared_ptr<const AcceptedProxyHeaders> proxy_headers;  // Null: not spoken.
   std::shared_ptr<const exchange::ListenerRules> rules;
+  std::shared_ptr<const stream::Rules> stream;            // Null: it speaks HTTP.
   std::shared_ptr<const exchange::AccessLog> access_log;  // Null: none.
   observe::MetricGroup<observe::ListenerMetric> metrics;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "proxy/runtime/convert.h"
 
 namespace sluice::runtime {
 namespace {
@@ -45,7 +46,9 @@ std::shared_ptr<const tls::ServerContext> ToServerContext(
   settings.name = resource.name();
   settings.tickets = std::move(tickets);
   if (config.min_version() == v1::TLS_VERSION_1_3) settings.min_version = tls::Version::kTls13;
-  if (!resource.listener().http2().disabled()) {
+  if (IsStream(resource.listener())) {
+    settings.protocols.clear();
+  } else if (!resource.listener().http2().disabled()) {
     settings.protocols.insert(settings.protocols.begin(), "h2");
   }
   for (int i = 0; i < config.certificates_size(); ++i) {

@@ -106,7 +106,11 @@ void WorkerListener::Serve(net::Transport transport, const net::Address& peer) {
   ServerConnection::Host& host = *this;
   const uint64_t id = ++next_connection_;
   std::unique_ptr<http::ServerCodec> connection;
-  if (transport.secure != nullptr && transport.secure->protocol() == "h2") {
+  if (spec_->stream != nullptr) {
+    stream::Relay::Host& relay_host = *this;
+    connection = std::make_unique<stream::Relay>(worker_, std::move(transport), peer, id,
+                                                 spec_->http.header_timeout_ns, relay_host);
+  } else if (transport.secure != nullptr && transport.secure->protocol() == "h2") {
     connection = MakeHttp2(std::move(transport), peer, id);
   } else {
     connection =

@@ -16,12 +16,14 @@
 #include "proxy/net/tls/server_handshake.h"
 #include "proxy/runtime/snapshot.h"
 #include "proxy/server/memory_guard.h"
+#include "proxy/stream/relay.h"
 
 namespace sluice::server {
 
 class WorkerListener final : private net::Acceptor::Owner,
                              private http::h1::ServerConnection::Host,
                              private http::StreamAcceptor,
+                             private stream::Relay::Host,
                              private net::ProxyHeaderReader::Owner,
                              private net::tls::ServerHandshake::Owner {
  public:
@@ -61,8 +63,8 @@ class WorkerListener final : private net::Acceptor::Owner,
   // the codec.
   void ReadProxyHeader(net::Fd fd, const net::Address& peer);
   void Secure(net::Fd fd, const net::Address& client);
-  // Gives a connection to its codec: by the protocol that TLS agreed on; HTTP/1.1 where none was,
-  // which finds out by itself if a plain one speaks HTTP/2.
+  // Gives a connection to its codec, or to a relay: by the protocol that TLS agreed on; HTTP/1.1
+  // where none was, which finds out by itself if a plain one speaks HTTP/2.
   void Serve(net::Transport transport, const net::Address& peer);
   std::unique_ptr<http::h2::ServerConnection> MakeHttp2(net::Transport transport,
                                                         const net::Address& peer, uint64_t id);
@@ -75,6 +77,11 @@ class WorkerListener final : private net::Acceptor::Owner,
   bool TakesHttp2() const override { return !spec_->http.http2.is_disabled; }
   void OnHttp2(http::h1::ServerConnection& before, net::Fd fd, const net::BlockRef& block,
                const char* begin, const char* end) override;
+  const stream::Rules* stream_rules() const override {
+    return state_.rules == nullptr ? nullptr : spec_->stream.get();
+  }
+  const exchange::ListenerState& listener_state() const override { return state_; }
+  std::shared_ptr<const void> metrics_owner() const override { return spec_->metrics_owner; }
   void OnClosed(http::ServerCodec& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
   void OnProxyHeader(net::ProxyHeaderReader& reader, net::Fd fd,

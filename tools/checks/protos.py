@@ -22,7 +22,7 @@ _OPENS = re.compile(r"^\s*(message|enum|oneof|service|extend|rpc)\b[^{]*\{")
 # The kinds that operators write, and the messages within them: proxies compare their schema.
 _RESOURCES = re.compile(
     r"api/sluice/(plugins/v1/|v1/(consumer|consumer_group|global_rule|listener|plugin_set|route|"
-    r"service|upstream)\.proto)")
+    r"service|stream_route|upstream)\.proto)")
 
 
 def _statements(text: str):

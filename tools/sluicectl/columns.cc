@@ -58,6 +58,18 @@ std::string Policy(const v1::Upstream& upstream) {
   return text.empty() ? "round_robin" : text;
 }
 
+// "https" for HTTP within TLS, "tls" for anything else within it.
+std::string Protocol(const v1::Listener& listener) {
+  switch (listener.protocol()) {
+    case v1::Listener::PROTOCOL_TCP:
+      return listener.has_tls() ? "tls" : "tcp";
+    case v1::Listener::PROTOCOL_TLS_PASSTHROUGH:
+      return "tls_passthrough";
+    default:
+      return listener.has_tls() ? "https" : "http";
+  }
+}
+
 std::string Labels(const v1::Resource& resource) {
   std::vector<std::string> labels;
   for (const auto& [key, value] : resource.labels()) {
@@ -79,11 +91,13 @@ std::vector<std::string> OwnTitles(Kind kind) {
     case Kind::kGlobalRule:
       return {"LISTENERS", "GROUPS", "PLUGINS"};
     case Kind::kListener:
-      return {"ADDRESS", "GROUPS"};
+      return {"ADDRESS", "PROTOCOL", "GROUPS"};
     case Kind::kRoute:
       return {"HOSTS", "PATHS", "TARGET", "GROUPS", "PLUGINS"};
     case Kind::kService:
       return {"UPSTREAM", "PLUGINS"};
+    case Kind::kStreamRoute:
+      return {"LISTENERS", "SERVER NAMES", "UPSTREAM", "GROUPS"};
     case Kind::kUpstream:
       return {"POLICY", "ENDPOINTS"};
     case Kind::kNone:
@@ -108,13 +122,18 @@ std::vector<std::string> OwnCells(Kind kind, const v1::Resource& resource) {
       return {Words(resource.global_rule().listeners(), "*"),
               Words(resource.global_rule().groups(), "*"), Keys(resource.global_rule().plugins())};
     case Kind::kListener:
-      return {resource.listener().address(), Words(resource.listener().groups(), "*")};
+      return {resource.listener().address(), Protocol(resource.listener()),
+              Words(resource.listener().groups(), "*")};
     case Kind::kRoute:
       return {Words(resource.route().hosts(), "*"), Words(resource.route().paths(), "/*"),
               Target(resource.route()), Words(resource.route().groups(), "*"),
               Keys(resource.route().plugins())};
     case Kind::kService:
       return {resource.service().upstream(), Keys(resource.service().plugins())};
+    case Kind::kStreamRoute:
+      return {Words(resource.stream_route().listeners(), "*"),
+              Words(resource.stream_route().server_names(), "*"),
+              resource.stream_route().upstream(), Words(resource.stream_route().groups(), "*")};
     case Kind::kUpstream:
       return {Policy(resource.upstream()), Addresses(resource.upstream())};
     case Kind::kNone:

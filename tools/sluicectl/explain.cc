@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "base/status_macros.h"
 #include "tools/sluicectl/commands.h"
+#include "tools/sluicectl/explain_stream.h"
 #include "tools/sluicectl/input.h"
 #include "tools/sluicectl/plugin_sources.h"
 #include "tools/sluicectl/print.h"
@@ -62,12 +63,6 @@ std::string ListenersText(const View& view) {
   return texts.empty() ? "none in this view" : absl::StrJoin(texts, ", ");
 }
 
-void PrintField(absl::string_view title, absl::string_view text) {
-  std::string left(title);
-  left.resize(10, ' ');
-  Print(absl::StrCat(left, text, "\n"));
-}
-
 void PrintTarget(const View& view, const v1::Route& route) {
   std::string upstream = route.upstream();
   if (!route.service().empty()) {
@@ -79,19 +74,7 @@ void PrintTarget(const View& view, const v1::Route& route) {
     PrintField("upstream", "none: a plugin answers");
     return;
   }
-  const v1::Resource* found = view.Find(Kind::kUpstream, upstream);
-  if (found == nullptr) {
-    PrintField("upstream", upstream + " (does not exist)");
-    return;
-  }
-  std::vector<std::string> addresses;
-  for (const v1::Endpoint& endpoint : found->upstream().endpoints()) {
-    addresses.push_back(endpoint.address());
-  }
-  PrintField(
-      "upstream",
-      absl::StrCat(upstream, " (",
-                   addresses.empty() ? "no configured endpoints" : ShortList(addresses, 5), ")"));
+  PrintUpstream(view, upstream);
 }
 
 void PrintPlugins(const std::vector<PluginSource>& sources) {
@@ -163,9 +146,14 @@ class Explain final : public Command {
     if (!groups_.empty() || !node_.empty()) choice.groups = groups_;
     choice.listener = listener_;
     choice.port = probe.port();
+    choice.is_stream = probe.is_stream();
     ASSIGN_OR_RETURN(const View view, View::Make(source.resources, choice));
     PrintField("source", source.what);
     PrintField("listener", ListenersText(view));
+    if (probe.is_stream()) {
+      ASSIGN_OR_RETURN(const std::string served_by, ExplainStream(view, probe));
+      return Verdict(served_by);
+    }
     const match::EscapedSlashes slashes = view.listeners().empty()
                                               ? match::EscapedSlashes::kReject
                                               : EscapedSlashesOf(view.listeners()[0]->listener());

@@ -30,6 +30,11 @@ bool IsNamed(const List& names, const std::vector<const v1::Resource*>& listener
   });
 }
 
+bool IsStream(const v1::Listener& listener) {
+  return listener.protocol() == v1::Listener::PROTOCOL_TCP ||
+         listener.protocol() == v1::Listener::PROTOCOL_TLS_PASSTHROUGH;
+}
+
 }  // namespace
 
 absl::StatusOr<View> View::Make(const std::vector<v1::Resource>& resources,
@@ -37,13 +42,18 @@ absl::StatusOr<View> View::Make(const std::vector<v1::Resource>& resources,
   View view;
   for (const v1::Resource& resource : resources) {
     view.by_key_[resource::KeyOf(resource)] = &resource;
-    if (resource.has_listener() && IsSeen(resource.listener().groups(), choice.groups)) {
+    if (resource.has_listener() && IsSeen(resource.listener().groups(), choice.groups) &&
+        IsStream(resource.listener()) == choice.is_stream) {
       view.seen_listeners_.push_back(&resource);
     }
   }
   RETURN_IF_ERROR(view.ChooseListeners(choice));
   for (const v1::Resource& resource : resources) {
     if (resource.has_route()) view.SortRoute(resource, choice);
+    if (resource.has_stream_route() && IsSeen(resource.stream_route().groups(), choice.groups) &&
+        IsNamed(resource.stream_route().listeners(), view.listeners_)) {
+      view.stream_routes_.push_back(&resource);
+    }
     if (resource.has_global_rule() && IsSeen(resource.global_rule().groups(), choice.groups) &&
         IsNamed(resource.global_rule().listeners(), view.listeners_)) {
       view.global_rules_.push_back(&resource);

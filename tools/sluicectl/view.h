@@ -16,6 +16,7 @@ struct ViewChoice {
   std::optional<std::vector<std::string>> groups;  // Of a proxy; nothing: whatever the groups.
   std::string listener;                            // Empty: those of `port`.
   std::optional<uint16_t> port;                    // Nothing, or no listener's: every listener.
+  bool is_stream = false;                          // Of the listeners that do not speak HTTP.
 };
 
 // Lifetime: refers to the resources that it was made of.
@@ -30,6 +31,9 @@ class View {
 
   // That these listeners serve.
   const std::vector<const v1::Resource*>& routes() const { return routes_; }
+
+  // The same of connections that are not HTTP.
+  const std::vector<const v1::Resource*>& stream_routes() const { return stream_routes_; }
 
   // That they do not, with why: "groups" or "listeners".
   struct Excluded {
@@ -49,9 +53,10 @@ class View {
   void SortRoute(const v1::Resource& route, const ViewChoice& choice);
 
   absl::flat_hash_map<resource::Key, const v1::Resource*> by_key_;
-  std::vector<const v1::Resource*> seen_listeners_;  // By the groups.
+  std::vector<const v1::Resource*> seen_listeners_;  // By the groups, and of the wanted sort.
   std::vector<const v1::Resource*> listeners_;
   std::vector<const v1::Resource*> routes_;
+  std::vector<const v1::Resource*> stream_routes_;
   std::vector<Excluded> excluded_;
   std::vector<const v1::Resource*> global_rules_;
 };

@@ -80,6 +80,7 @@ Needs NeedsOf(const resource::Key& key, const v1::Resource& resource) {
   if (resource.has_listener()) copy(resource.listener().groups());
   needs.has_tls = resource.listener().has_tls();
   if (resource.has_route()) copy(resource.route().groups());
+  if (resource.has_stream_route()) copy(resource.stream_route().groups());
   if (resource.has_global_rule()) copy(resource.global_rule().groups());
   needs.schema = resource::SchemaOf(resource);
   AddReferences(resource, &needs);

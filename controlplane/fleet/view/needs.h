@@ -19,10 +19,10 @@ class Resource;
 namespace sluice::fleet {
 
 struct Needs {
-  // Of a Listener, Route or GlobalRule; none: every proxy.
+  // Of a Listener, Route, StreamRoute or GlobalRule; none: every proxy.
   std::vector<std::string> groups;
 
-  // Of a Route or GlobalRule: it is seen only where one of them is; none: everywhere.
+  // Of a Route, StreamRoute or GlobalRule: it is seen only where one of them is; none: everywhere.
   std::vector<resource::Key> listeners;
 
   // What must be wherever this is, each once. A plugin that names consumers or consumer groups

@@ -98,6 +98,7 @@ std::shared_ptr<const Object> View::Wanted(const Slot& slot) const {
       is_wanted = IsInGroups(*slot.object);
       break;
     case Kind::kRoute:
+    case Kind::kStreamRoute:
     case Kind::kGlobalRule:
       is_wanted = IsInGroups(*slot.object) && SeesOneOf(slot.object->listeners);
       break;

@@ -1,8 +1,8 @@
 // What the proxies of one set of groups see.
 //
-//   Listener, Route, GlobalRule  if one of their groups is in the set, or they name none; a Route
-//   or
-//                                GlobalRule that names listeners, only if one of those is seen
+//   Listener, Route, StreamRoute, GlobalRule
+//                                if one of their groups is in the set, or they name none; one that
+//                                names listeners, only if one of those is seen
 //   Consumer                     where something that is seen authenticates
 //   registered endpoint          where its Upstream is seen
 //   ticket keys                  where their Listener is seen, if it speaks TLS

@@ -146,7 +146,9 @@ bssl::UniquePtr<SSL_CTX> ServerContext::NewContext() {
   }
   SSL_CTX_set_ex_data(ctx, ContextIndex(), this);
   SSL_CTX_set_select_certificate_cb(ctx, &ServerContext::OnClientHello);
-  SSL_CTX_set_alpn_select_cb(ctx, &ServerContext::OnProtocols, this);
+  if (!settings_.protocols.empty()) {
+    SSL_CTX_set_alpn_select_cb(ctx, &ServerContext::OnProtocols, this);
+  }
   // Nothing is kept for those who may not come back.
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(ctx, kSessionSeconds);

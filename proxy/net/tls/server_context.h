@@ -41,7 +41,8 @@ struct ServerSettings {
   std::vector<std::shared_ptr<const Certificate>> certificates;  // At least one.
   Version min_version = Version::kTls12;
   Version max_version = Version::kTls13;
-  std::vector<std::string> protocols = {"http/1.1"};  // ALPN, preferred first.
+  // ALPN, preferred first. None: what clients offer is their and the endpoint's business.
+  std::vector<std::string> protocols = {"http/1.1"};
   std::vector<ClientAuth> client_auth;
   std::shared_ptr<const TicketKeys> tickets;  // Null: no session is resumed.
 };

@@ -373,6 +373,52 @@ plugins:
 """
 
 
+STREAMS = """\
+kind: Upstream
+name: up
+endpoints: [{address: "10.0.0.1:1"}]
+---
+kind: Listener
+name: database
+address: 127.0.0.1:5432
+protocol: tcp
+---
+kind: StreamRoute
+name: database
+listeners: [database]
+client_ips: [10.0.0.0/8]
+upstream: up
+---
+kind: Listener
+name: through
+address: 127.0.0.1:8443
+protocol: tls_passthrough
+---
+kind: StreamRoute
+name: tenants
+server_names: ["*.example.com"]
+upstream: up
+"""
+
+
+class StreamTest(DeskTest):
+    def test_stream_routes_are_listed_with_what_they_take(self):
+        self.apply(STREAMS)
+        out = self.ctl("get", "stream-routes")
+        self.assertRegex(out, r"NAME +LISTENERS +SERVER NAMES +UPSTREAM +GROUPS")
+        self.assertRegex(out, r"tenants +\* +\*\.example\.com +up +\*")
+        self.assertRegex(self.ctl("get", "listeners"), r"through +127\.0\.0\.1:8443 +tls_passthrough")
+
+    def test_a_route_for_a_listener_of_the_other_sort_is_refused(self):
+        out = self.ctl("apply", "-f", self.write("bad.yaml", STREAMS + """---
+kind: Route
+name: r
+listeners: [through]
+upstream: up
+"""), status=1)
+        self.assertIn('Route "r": listeners[0]: Listener "through" does not speak HTTP', out)
+
+
 class ExplainTest(DeskTest):
     def explain(self, *arguments, status=0):
         path = self.write("c.yaml", EXPLAINED)
@@ -434,6 +480,21 @@ class ExplainTest(DeskTest):
     def test_a_path_that_a_listener_refuses_is_400(self):
         self.assertIn("none: 400, path_above_root",
                       self.explain("GET", "http://api.example.com:8080/../x"))
+
+    def test_a_connection_that_is_not_http_is_explained_by_the_name_that_it_asks_for(self):
+        def explain(url, *more, status=0):
+            return self.ctl("explain", "CONNECT", url, "-f", self.write("s.yaml", STREAMS), *more,
+                            status=status, environment={"SLUICE_SERVER": "127.0.0.1:1"})
+
+        out = explain("tls://a.example.com:8443")
+        self.assertRegex(out, r"listener +through")
+        self.assertRegex(out, r"route +tenants \(server name \*\.example\.com\)")
+        self.assertRegex(out, r"upstream +up \(10\.0\.0\.1:1\)")
+        self.assertRegex(explain("tcp://127.0.0.1:8443"), r"route +none")
+        explain("tcp://127.0.0.1:5432", "--client-ip", "10.1.2.3", "--expect", "database")
+        out = explain("tcp://127.0.0.1:5432", "--client-ip", "192.0.2.1")
+        self.assertRegex(out, r"database +fails client_ips")
+        explain("tls://a.example.com", status=2)
 
     def test_generations_of_the_server_are_explained(self):
         self.apply(EXPLAINED)
