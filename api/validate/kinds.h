@@ -17,6 +17,7 @@ class Listener;
 class PluginSet;
 class Resource;
 class Retry;
+class Route;
 class Service;
 class Upstream;
 }  // namespace sluice::v1
@@ -33,6 +34,12 @@ void CheckRoute(const v1::Resource& resource, const Field& field);
 void CheckService(const v1::Service& service, const Field& field);
 void CheckStreamRoute(const v1::Resource& resource, const Field& field);
 void CheckUpstream(const v1::Upstream& upstream, const Field& field);
+
+// How an Upstream chooses among its endpoints.
+void CheckBalancing(const v1::Upstream& upstream, const Field& field);
+
+// Of a Route.
+void CheckSubset(const v1::Route& route, const Field& field);
 
 // Of a Route or an Upstream.
 void CheckRetry(const v1::Retry& retry, const Field& field);

@@ -94,6 +94,7 @@ void CheckBreakers(const Upstream::Breakers& breakers, const Field& field) {
 void CheckUpstream(const Upstream& upstream, const Field& field) {
   CheckEndpoints(upstream, field);
   CheckHashOn(upstream, field.At("hash_on"));
+  CheckBalancing(upstream, field);
   CheckHost(upstream.host(), field.At("host"));
   if (upstream.has_connect_timeout()) {
     CheckDuration(field.At("connect_timeout"), upstream.connect_timeout(), absl::Milliseconds(10),

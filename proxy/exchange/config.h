@@ -16,6 +16,7 @@
 #include "proxy/observe/worker_metrics.h"
 #include "proxy/plugins/chain.h"
 #include "proxy/upstream/retry_policy.h"
+#include "proxy/upstream/subset.h"
 
 namespace sluice::exchange {
 
@@ -43,7 +44,8 @@ struct alignas(64) CompiledRoute : Pinned {
   std::string name;
   std::string upstream;
 
-  std::shared_ptr<const upstream::RetryPolicy> retry;  // Null: as the upstream has it.
+  std::shared_ptr<const upstream::RetryPolicy> retry;    // Null: as the upstream has it.
+  std::shared_ptr<const upstream::SubsetChoice> subset;  // Null: any endpoint.
   std::vector<std::string> plugin_order;
   // Protocols to which clients may change; in lower case.
   std::vector<std::string> upgrades;

@@ -5,6 +5,7 @@
 
 #include "absl/types/span.h"
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/subset_key.h"
 #include "proxy/http/fields.h"
 #include "proxy/http/grpc/reply.h"
 #include "proxy/upstream/balancer/stable_hash.h"
@@ -66,14 +67,17 @@ std::optional<uint32_t> Exchange::PickEndpoint(upstream::Cluster& cluster) {
   upstream::PickRequest request;
   request.now_ns = worker_.io.loop.now_ns();
   request.hash = RequestHash(cluster);
-  if (tried_count_ == 0) return cluster.balancer().Pick(request);
-  request.context = &tried;
-  request.is_excluded = [](const void* context, uint32_t endpoint) {
-    const auto& tried = *static_cast<const Tried*>(context);
-    const upstream::Pool* pool = &tried.cluster.PoolOf(endpoint);
-    return std::find(tried.pools.begin(), tried.pools.end(), pool) != tried.pools.end();
-  };
-  return cluster.balancer().Pick(request);
+  if (tried_count_ > 0) {
+    request.context = &tried;
+    request.is_excluded = [](const void* context, uint32_t endpoint) {
+      const auto& tried = *static_cast<const Tried*>(context);
+      const upstream::Pool* pool = &tried.cluster.PoolOf(endpoint);
+      return std::find(tried.pools.begin(), tried.pools.end(), pool) != tried.pools.end();
+    };
+  }
+  if (route_->subset == nullptr) return cluster.balancer().Pick(request);
+  return cluster.balancer().PickFrom(SubsetKeyOf(*route_->subset, request_.headers, arena_),
+                                     request);
 }
 
 void Exchange::NoteTried(const upstream::Pool& pool) {
@@ -106,8 +110,9 @@ void Exchange::StartAttempt(upstream::Permit retry) {
     endpoint = PickEndpoint(*cluster);
   }
   if (!endpoint) {
-    return ReplyWithReason(cluster->endpoints().is_unresolved ? "upstream_dns_failure"
-                                                              : "no_endpoints");
+    const upstream::EndpointSet& endpoints = cluster->endpoints();
+    if (!endpoints.table->weighted().empty()) return ReplyWithReason("no_healthy_upstream");
+    return ReplyWithReason(endpoints.is_unresolved ? "upstream_dns_failure" : "no_endpoints");
   }
   if (!settings.breaker->requests.TryTake(settings.breaker_limits.requests)) {
     worker_.metrics.Add(settings.metrics, UpstreamMetric::kOverflows, BreakerLimit::kRequests);

@@ -122,7 +122,8 @@ void App::MakeWorkers() {
   hooks.on_applied = [this](const Applied& applied) {
     loop_.PostFromAnyThread([this, applied] { OnApplied(applied); });
   };
-  build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, std::move(hooks));
+  build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, options_.zone,
+                                         std::move(hooks));
   pages_ = std::make_unique<Pages>(
       state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_}, *build_, borrowed);
 }

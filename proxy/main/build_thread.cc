@@ -26,10 +26,10 @@ std::vector<exchange::PinTable*> PinsOf(const std::vector<server::Worker*>& work
 
 BuildThread::BuildThread(const Clock& clock, runtime::PluginMaker maker,
                          observe::MetricRegistry& metrics, observe::LogThread& log,
-                         std::vector<server::Worker*> workers, Hooks hooks)
+                         std::vector<server::Worker*> workers, std::string zone, Hooks hooks)
     : clock_(clock),
       loop_(clock),
-      builder_(std::move(maker), metrics, log, PinsOf(workers)),
+      builder_(clock, std::move(maker), metrics, log, PinsOf(workers), std::move(zone)),
       publisher_(loop_, workers,
                  [this](const std::vector<server::BindFault>& faults) {
                    hooks_.on_faults(FromFaults(faults));

@@ -39,8 +39,10 @@ class BuildThread {
     std::function<void(const std::set<std::string>&)> on_names;
   };
 
+  // `zone`: the proxy's; empty if it has none.
   BuildThread(const Clock& clock, runtime::PluginMaker maker, observe::MetricRegistry& metrics,
-              observe::LogThread& log, std::vector<server::Worker*> workers, Hooks hooks);
+              observe::LogThread& log, std::vector<server::Worker*> workers, std::string zone,
+              Hooks hooks);
   ~BuildThread();
 
   // Makes the loop ready for those who are to run on it; Start() does, too.

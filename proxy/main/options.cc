@@ -34,6 +34,8 @@ Flags MakeFlags(Options& options) {
   flags.String("config", "FILE", "serve this file instead, reload it on change", &options.config);
   flags.String("node", "NAME", "name of this proxy", &options.node);
   flags.Strings("groups", "A,B", "groups that this proxy is in", &options.groups);
+  flags.String("zone", "ZONE", "where this proxy is: upstreams may prefer endpoints there",
+               &options.zone);
   flags.String("admin-listen", "IP:PORT", "address of the read-only admin pages",
                &options.admin_listen);
   flags.Strings("admin-allowed-host", "NAME",

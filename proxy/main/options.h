@@ -18,6 +18,7 @@ struct Options {
   std::string config;
   std::string node;  // Default: the host's name.
   std::vector<std::string> groups;
+  std::string zone;  // Empty: none.
   std::string admin_listen = "127.0.0.1:9490";
   std::vector<std::string> admin_allowed_hosts;
   uint64_t workers = 0;        // 0: one a processor.

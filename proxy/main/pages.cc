@@ -47,12 +47,22 @@ struct ClusterInfo {
   size_t connections = 0;
 };
 
+std::string LabelsJson(const upstream::Labels& labels) {
+  std::vector<std::string> items;
+  for (const auto& [name, value] : labels) {
+    items.push_back(absl::StrCat(JsonString(name), ":", JsonString(value)));
+  }
+  return absl::StrCat("{", absl::StrJoin(items, ","), "}");
+}
+
 std::string EndpointsJson(const upstream::EndpointSet& set) {
   std::vector<std::string> items;
   for (const upstream::Endpoint& endpoint : set.endpoints) {
-    items.push_back(absl::StrCat("{\"name\":", JsonString(endpoint.name),
-                                 ",\"address\":", JsonString(endpoint.address.ToString()),
-                                 ",\"weight\":", endpoint.weight, "}"));
+    items.push_back(absl::StrCat(
+        "{\"name\":", JsonString(endpoint.name),
+        ",\"address\":", JsonString(endpoint.address.ToString()), ",\"weight\":", endpoint.weight,
+        ",\"priority\":", endpoint.priority, ",\"zone\":", JsonString(endpoint.zone),
+        ",\"labels\":", LabelsJson(endpoint.labels), "}"));
   }
   return absl::StrCat("[", absl::StrJoin(items, ","), "]");
 }

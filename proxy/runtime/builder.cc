@@ -16,13 +16,13 @@
 
 namespace sluice::runtime {
 
-Builder::Builder(PluginMaker maker, observe::MetricRegistry& metrics, observe::LogThread& log,
-                 std::vector<exchange::PinTable*> pins)
+Builder::Builder(const Clock& clock, PluginMaker maker, observe::MetricRegistry& metrics,
+                 observe::LogThread& log, std::vector<exchange::PinTable*> pins, std::string zone)
     : maker_(std::move(maker)),
       metrics_(metrics),
       log_(log),
       pins_(std::move(pins)),
-      clusters_(metrics),
+      clusters_(clock, metrics, std::move(zone)),
       consumers_(std::make_shared<const plugins::ConsumerTable>()) {}
 
 Builder::~Builder() = default;

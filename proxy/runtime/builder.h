@@ -49,9 +49,9 @@ struct Change {
 
 class Builder {
  public:
-  // `pins`: the tables of all workers.
-  Builder(PluginMaker maker, observe::MetricRegistry& metrics, observe::LogThread& log,
-          std::vector<exchange::PinTable*> pins);
+  // `pins`: the tables of all workers. `zone`: the proxy's; empty if it has none.
+  Builder(const Clock& clock, PluginMaker maker, observe::MetricRegistry& metrics,
+          observe::LogThread& log, std::vector<exchange::PinTable*> pins, std::string zone);
   ~Builder();
   Builder(const Builder&) = delete;
   Builder& operator=(const Builder&) = delete;

@@ -11,8 +11,7 @@ namespace sluice::runtime {
 
 ClusterLease::~ClusterLease() { book_.released_.push_back(slot_); }
 
-bool ClusterBook::ParseSource(const std::string& text, uint32_t weight, Source& out) {
-  out.weight = weight;
+bool ClusterBook::ParseSource(const std::string& text, Source& out) {
   if (const auto address = net::Address::Parse(text)) {
     out.ip = address->ip();
     out.port = address->port();
@@ -46,6 +45,7 @@ void ClusterBook::Upsert(const v1::Resource& resource) {
     book.board = std::make_shared<upstream::HealthBoard>();
   }
   upstream::Settings settings = ToUpstreamSettings(resource);
+  FillBalancing(resource.upstream(), zone_, settings);
   settings.metrics = book.metrics->group();
   settings.metrics_owner = book.metrics;
   settings.breaker = book.breaker;
@@ -54,9 +54,12 @@ void ClusterBook::Upsert(const v1::Resource& resource) {
   book.configured.clear();
   for (const v1::Endpoint& endpoint : resource.upstream().endpoints()) {
     Source source;
-    if (ParseSource(endpoint.address(), endpoint.has_weight() ? endpoint.weight() : 1, source)) {
-      book.configured[endpoint.address()] = source;
-    }
+    if (!ParseSource(endpoint.address(), source)) continue;
+    if (endpoint.has_weight()) source.weight = endpoint.weight();
+    source.priority = endpoint.priority();
+    source.zone = endpoint.zone();
+    source.labels = {endpoint.labels().begin(), endpoint.labels().end()};
+    book.configured[endpoint.address()] = std::move(source);
   }
   dirty_.insert(resource.name());
 }
@@ -68,8 +71,8 @@ void ClusterBook::Remove(const std::string& name) {
 
 void ClusterBook::UpsertEndpoint(const v1::RegisteredEndpoint& endpoint) {
   Source source;
-  const uint32_t weight = endpoint.has_weight() ? endpoint.weight() : 1;
-  if (!ParseSource(endpoint.address(), weight, source)) return;
+  if (!ParseSource(endpoint.address(), source)) return;
+  if (endpoint.has_weight()) source.weight = endpoint.weight();
   Registered& registered = registered_[endpoint.upstream()][endpoint.address()];
   registered.source = source;
   registered.owners.insert(endpoint.owner());
@@ -137,11 +140,19 @@ std::vector<net::IpAddress> ClusterBook::Addresses(const Source& source) const {
   return resolved == resolved_.end() ? std::vector<net::IpAddress>() : resolved->second;
 }
 
+// One that comes to an upstream which has others is new: slow start counts from now.
+std::shared_ptr<upstream::EndpointHealth> ClusterBook::NewHealth(bool has_others) const {
+  auto health = std::make_shared<upstream::EndpointHealth>();
+  if (has_others) health->SetHealthySince(clock_.MonotonicNanos());
+  return health;
+}
+
 std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::string& name,
                                                                    Book& book) {
   std::map<net::Address, upstream::Endpoint> endpoints;
   std::map<std::string, std::shared_ptr<EndpointHandle>> metrics;
   std::map<net::Address, std::shared_ptr<upstream::EndpointHealth>> health;
+  const bool has_others = !book.health.empty();
   bool is_unresolved = false;
   for (const auto& [text, source] : AllSources(name, book)) {
     std::shared_ptr<EndpointHandle>& handle = metrics[text];
@@ -156,9 +167,10 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
       const net::Address address(ip, source.port);
       std::shared_ptr<upstream::EndpointHealth>& known = health[address];
       if (known == nullptr) known = book.health[address];
-      if (known == nullptr) known = std::make_shared<upstream::EndpointHealth>();
-      endpoints.emplace(address, upstream::Endpoint{address, text, source.weight, known,
-                                                    handle->group(), handle});
+      if (known == nullptr) known = NewHealth(has_others);
+      endpoints.emplace(
+          address, upstream::Endpoint{address, text, source.weight, source.priority, source.zone,
+                                      source.labels, known, handle->group(), handle});
     }
   }
   book.endpoint_metrics = std::move(metrics);
@@ -166,7 +178,7 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
   std::vector<upstream::Endpoint> list;
   for (auto& [address, endpoint] : endpoints) list.push_back(std::move(endpoint));
   return std::make_shared<const upstream::EndpointSet>(book.settings->policy, std::move(list),
-                                                       is_unresolved);
+                                                       is_unresolved, book.settings->subsets.get());
 }
 
 std::vector<ClusterStep> ClusterBook::TakeSteps() {

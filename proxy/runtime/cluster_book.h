@@ -9,8 +9,10 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "proxy/net/address.h"
 #include "proxy/observe/metric_registry.h"
 #include "proxy/runtime/snapshot.h"
@@ -37,7 +39,9 @@ class ClusterLease {
 
 class ClusterBook {
  public:
-  explicit ClusterBook(observe::MetricRegistry& metrics) : metrics_(metrics) {}
+  // `zone`: the proxy's; empty if it has none.
+  ClusterBook(const Clock& clock, observe::MetricRegistry& metrics, std::string zone)
+      : clock_(clock), metrics_(metrics), zone_(std::move(zone)) {}
 
   void Upsert(const v1::Resource& upstream);
   void Remove(const std::string& name);
@@ -77,6 +81,9 @@ class ClusterBook {
     net::IpAddress ip;
     uint16_t port = 0;
     uint32_t weight = 1;
+    uint32_t priority = 0;
+    std::string zone;
+    upstream::Labels labels;
   };
   struct Book {
     std::shared_ptr<const upstream::Settings> settings;
@@ -93,13 +100,16 @@ class ClusterBook {
     std::set<std::string> owners;
   };
 
-  static bool ParseSource(const std::string& text, uint32_t weight, Source& out);
+  static bool ParseSource(const std::string& text, Source& out);
+  std::shared_ptr<upstream::EndpointHealth> NewHealth(bool has_others) const;
   uint32_t TakeSlot();
   std::map<std::string, Source> AllSources(const std::string& name, const Book& book) const;
   std::vector<net::IpAddress> Addresses(const Source& source) const;
   std::shared_ptr<const upstream::EndpointSet> BuildSet(const std::string& name, Book& book);
 
+  const Clock& clock_;
   observe::MetricRegistry& metrics_;
+  const std::string zone_;
   std::vector<uint32_t> released_;
   std::vector<uint32_t> free_slots_;
   uint32_t next_slot_ = 0;

@@ -34,7 +34,14 @@ std::shared_ptr<const exchange::AccessLog> ToAccessLog(const v1::Resource& liste
 
 std::shared_ptr<const upstream::RetryPolicy> ToRetryPolicy(const v1::Retry& retry);
 
-// Without what the builder keeps: metrics and breaker.
+// How it chooses among endpoints, for a proxy in `own_zone`.
+void FillBalancing(const v1::Upstream& upstream, const std::string& own_zone,
+                   upstream::Settings& settings);
+
+// Null if it asks for none.
+std::shared_ptr<const upstream::SubsetChoice> ToSubsetChoice(const v1::Route& route);
+
+// Without what the builder keeps (metrics and breaker), and what FillBalancing() does.
 upstream::Settings ToUpstreamSettings(const v1::Resource& upstream);
 
 }  // namespace sluice::runtime

@@ -21,7 +21,7 @@ Cluster::Cluster(PoolContext& context, Graveyard& graveyard,
       graveyard_(graveyard),
       settings_(std::move(settings)),
       endpoints_(std::move(endpoints)),
-      balancer_(endpoints_->table, seed),
+      balancer_(settings_, endpoints_, seed),
       pool_of_(endpoints_->endpoints.size()) {}
 
 Cluster::~Cluster() {
@@ -32,10 +32,8 @@ void Cluster::Update(std::shared_ptr<const Settings> settings,
                      std::shared_ptr<const EndpointSet> endpoints) {
   const bool keeps_pools = SameConnections(*settings, *settings_);
   settings_ = std::move(settings);
-  if (endpoints != endpoints_) {
-    endpoints_ = std::move(endpoints);
-    balancer_.Adopt(endpoints_->table);
-  }
+  endpoints_ = std::move(endpoints);
+  balancer_.Adopt(settings_, endpoints_);
   absl::flat_hash_set<net::Address> kept;
   for (const Endpoint& endpoint : endpoints_->endpoints) kept.insert(endpoint.address);
   for (auto it = pools_.begin(); it != pools_.end();) {

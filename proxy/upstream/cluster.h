@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "proxy/upstream/balancer/balancer.h"
+#include "proxy/upstream/cluster_balancer.h"
 #include "proxy/upstream/pool.h"
 #include "proxy/upstream/settings.h"
 
@@ -36,7 +36,7 @@ class Cluster {
   const EndpointSet& endpoints() const { return *endpoints_; }
   // Holds what Choice points to.
   const std::shared_ptr<const EndpointSet>& shared_endpoints() const { return endpoints_; }
-  Balancer& balancer() { return balancer_; }
+  ClusterBalancer& balancer() { return balancer_; }
 
   // The pool of an endpoint, by index.
   Pool& PoolOf(uint32_t endpoint);
@@ -51,7 +51,7 @@ class Cluster {
   Graveyard& graveyard_;
   std::shared_ptr<const Settings> settings_;
   std::shared_ptr<const EndpointSet> endpoints_;
-  Balancer balancer_;
+  ClusterBalancer balancer_;
   absl::flat_hash_map<net::Address, std::unique_ptr<Pool>> pools_;
   std::vector<Pool*> pool_of_;  // By endpoint index; null until it is asked for.
   uint32_t references_ = 0;

@@ -17,11 +17,22 @@ std::shared_ptr<const EndpointTable> MakeTable(Policy policy,
   return std::make_shared<const EndpointTable>(policy, std::move(balanced));
 }
 
+SubsetIndex MakeSubsets(const SubsetRules* rules, const EndpointTable& table,
+                        const std::vector<Endpoint>& endpoints) {
+  if (rules == nullptr) return {};
+  std::vector<const Labels*> labels_of;
+  labels_of.reserve(endpoints.size());
+  for (const Endpoint& endpoint : endpoints) labels_of.push_back(&endpoint.labels);
+  return SubsetIndex(*rules, table.weighted(), labels_of);
+}
+
 }  // namespace
 
-EndpointSet::EndpointSet(Policy policy, std::vector<Endpoint> list, bool is_unresolved)
+EndpointSet::EndpointSet(Policy policy, std::vector<Endpoint> list, bool is_unresolved,
+                         const SubsetRules* rules)
     : endpoints(std::move(list)),
       table(MakeTable(policy, endpoints)),
+      subsets(MakeSubsets(rules, *table, endpoints)),
       is_unresolved(is_unresolved) {}
 
 }  // namespace sluice::upstream

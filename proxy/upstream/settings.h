@@ -10,9 +10,11 @@
 #include "proxy/net/proxy_header.h"
 #include "proxy/observe/worker_metrics.h"
 #include "proxy/upstream/balancer/endpoint_table.h"
+#include "proxy/upstream/balancer/warm_up.h"
 #include "proxy/upstream/breaker.h"
 #include "proxy/upstream/endpoint_health.h"
 #include "proxy/upstream/retry_policy.h"
+#include "proxy/upstream/subset.h"
 
 namespace sluice::upstream {
 
@@ -26,6 +28,12 @@ struct HashOn {
 };
 
 enum class HostMode : uint8_t { kPreserve, kEndpoint, kLiteral };
+
+// Of endpoints in the proxy's own zone.
+struct ZonePreference {
+  std::string own_zone;          // Empty: there is no preference.
+  uint32_t least_endpoints = 6;  // Healthy ones of a priority, or zones do not count.
+};
 
 struct Settings {
   std::string name;
@@ -45,7 +53,12 @@ struct Settings {
   std::shared_ptr<Breaker> breaker = std::make_shared<Breaker>();
   // Never null; of an upstream, one for all generations.
   std::shared_ptr<HealthBoard> board = std::make_shared<HealthBoard>();
-  std::shared_ptr<const RetryPolicy> retry;  // Null: only what can do no harm.
+  double panic_threshold = 0.5;  // Of a priority's endpoints; with fewer well, health is no guide.
+  bool fail_on_panic = false;
+  SlowStart slow_start;
+  ZonePreference zone_preference;
+  std::shared_ptr<const SubsetRules> subsets;  // Null: none.
+  std::shared_ptr<const RetryPolicy> retry;    // Null: only what can do no harm.
   observe::MetricGroup<observe::UpstreamMetric> metrics;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
 };
@@ -54,6 +67,9 @@ struct Endpoint {
   net::Address address;
   std::string name;  // As configured: "orders.internal:8080".
   uint32_t weight = 1;
+  uint32_t priority = 0;  // 0 is the highest.
+  std::string zone;       // Empty: not known.
+  Labels labels;
   // Never null; of an address of an upstream, one for all generations.
   std::shared_ptr<EndpointHealth> health = std::make_shared<EndpointHealth>();
   observe::MetricGroup<observe::EndpointMetric> metrics;
@@ -63,12 +79,14 @@ struct Endpoint {
 // The endpoints of one moment: what the configuration says, what is registered, and what DNS makes
 // of names. Built off the request path.
 struct EndpointSet {
-  // `is_unresolved`: names are configured, and none has an address yet.
-  EndpointSet(Policy policy, std::vector<Endpoint> endpoints, bool is_unresolved = false);
+  // `is_unresolved`: names are configured, and none has an address yet. `rules` may be null.
+  EndpointSet(Policy policy, std::vector<Endpoint> endpoints, bool is_unresolved = false,
+              const SubsetRules* rules = nullptr);
 
   const std::vector<Endpoint> endpoints;
   // Indices as in `endpoints`.
   const std::shared_ptr<const EndpointTable> table;
+  const SubsetIndex subsets;
   const bool is_unresolved;
 };
 

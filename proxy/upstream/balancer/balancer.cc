@@ -5,13 +5,15 @@
 
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-
 namespace sluice::upstream {
 
 namespace {
 
 constexpr int kMaxTries = 8;
+
+// Turns of cold endpoints that are passed on before one of them serves after all: enough for their
+// shares to be right within a per cent where nine in ten of the endpoints are new.
+constexpr int kMaxTurns = 64;
 
 bool IsExcluded(const PickRequest& request, uint32_t endpoint) {
   return request.is_excluded != nullptr && request.is_excluded(request.context, endpoint);
@@ -19,43 +21,15 @@ bool IsExcluded(const PickRequest& request, uint32_t endpoint) {
 
 }  // namespace
 
-Balancer::Balancer(std::shared_ptr<const EndpointTable> table, uint64_t seed) : random_(seed) {
+Balancer::Balancer(std::shared_ptr<const EndpointTable> table, const EndpointLoads& loads,
+                   uint64_t seed)
+    : loads_(loads), random_(seed) {
   Adopt(std::move(table));
 }
 
-Balancer::~Balancer() {
-  for (EndpointLoad* load : loads_) Unlist(load);
-}
-
-bool Balancer::CountsLoad() const {
-  return table_->policy() == Policy::kLeastRequest || table_->policy() == Policy::kEwma;
-}
-
-void Balancer::Unlist(EndpointLoad* load) {
-  load->listed_ = false;
-  if (load->active_ == 0) delete load;
-}
-
 void Balancer::Adopt(std::shared_ptr<const EndpointTable> table) {
-  absl::flat_hash_map<uint64_t, EndpointLoad*> kept;
-  for (uint32_t i = 0; i < loads_.size(); ++i) {
-    if (!kept.emplace(table_->endpoints()[i].id, loads_[i]).second) Unlist(loads_[i]);
-  }
-  loads_.clear();
   table_ = std::move(table);
-  if (CountsLoad()) {
-    for (const BalancedEndpoint& endpoint : table_->endpoints()) {
-      const auto it = kept.find(endpoint.id);
-      loads_.push_back(it == kept.end() ? new EndpointLoad : it->second);
-      if (it != kept.end()) kept.erase(it);
-    }
-  }
-  for (const auto& [id, load] : kept) Unlist(load);
   if (table_->policy() == Policy::kRoundRobin) rotation_.Adopt(*table_, random_);
-}
-
-ActiveRequest Balancer::OnStart(uint32_t endpoint) {
-  return loads_.empty() ? ActiveRequest() : ActiveRequest(loads_[endpoint]);
 }
 
 std::optional<uint32_t> Balancer::Pick(const PickRequest& request) {
@@ -82,24 +56,42 @@ std::optional<uint32_t> Balancer::Pick(const PickRequest& request) {
 
 uint32_t Balancer::Draw() { return table_->weighted()[table_->sampler().Draw(random_.Next())]; }
 
+bool Balancer::IsCold(const PickRequest& request, uint32_t endpoint) {
+  return request.warm_up != nullptr && !request.warm_up->Keeps(endpoint, request.now_ns, random_);
+}
+
+// The first of what `next` gives that may be picked.
+template <typename Next>
+std::optional<uint32_t> Balancer::PickFirst(const PickRequest& request, Next next) {
+  std::optional<uint32_t> cold;
+  int excluded = 0;
+  for (int i = 0; i < kMaxTurns && excluded < kMaxTries; ++i) {
+    const uint32_t endpoint = next();
+    if (IsExcluded(request, endpoint)) {
+      ++excluded;
+    } else if (IsCold(request, endpoint)) {
+      cold = endpoint;
+    } else {
+      return endpoint;
+    }
+  }
+  return cold.has_value() ? cold : PickFromAll(request);
+}
+
 std::optional<uint32_t> Balancer::PickInTurn(const PickRequest& request) {
   // An excluded endpoint loses its turn: if it kept it, the others would wait for it.
-  for (int i = 0; i < kMaxTries; ++i) {
-    const uint32_t endpoint = rotation_.Next();
-    if (!IsExcluded(request, endpoint)) return endpoint;
-  }
-  return PickFromAll(request);
+  return PickFirst(request, [this] { return rotation_.Next(); });
 }
 
 std::optional<uint32_t> Balancer::PickByHash(const PickRequest& request) {
   const SlotTable& slots = table_->slots();
   const std::vector<uint32_t>& weighted = table_->weighted();
   size_t slot = slots.First(*request.hash);
-  // Four times around the endpoints finds one of a few that are left; the scan below is for fewer.
-  for (size_t i = 0; i < 4 * weighted.size() + kMaxTries;
+  // Four times around the owners finds one of a few that are left; the scan below is for fewer.
+  for (size_t i = 0; i < 4 * table_->owner_count() + kMaxTries;
        ++i, slot = slots.Next(slot, *request.hash)) {
-    const uint32_t endpoint = weighted[slots.Owner(slot)];
-    if (!IsExcluded(request, endpoint)) return endpoint;
+    const std::optional<uint32_t> endpoint = table_->OwnerOf(slot);
+    if (endpoint.has_value() && !IsExcluded(request, *endpoint)) return endpoint;
   }
   const size_t first = *request.hash % weighted.size();
   for (size_t i = 0; i < weighted.size(); ++i) {
@@ -110,11 +102,7 @@ std::optional<uint32_t> Balancer::PickByHash(const PickRequest& request) {
 }
 
 std::optional<uint32_t> Balancer::PickByWeight(const PickRequest& request) {
-  for (int i = 0; i < kMaxTries; ++i) {
-    const uint32_t endpoint = Draw();
-    if (!IsExcluded(request, endpoint)) return endpoint;
-  }
-  return PickFromAll(request);
+  return PickFirst(request, [this] { return Draw(); });
 }
 
 std::optional<uint32_t> Balancer::PickBetterOfTwo(const PickRequest& request) {
@@ -123,7 +111,7 @@ std::optional<uint32_t> Balancer::PickBetterOfTwo(const PickRequest& request) {
   // Where one endpoint has most of the weight, both draws may well be that one: then it serves.
   for (int i = 0; i < kMaxTries; ++i) {
     const uint32_t second = Draw();
-    if (second == *first || IsExcluded(request, second)) continue;
+    if (second == *first || IsExcluded(request, second) || IsCold(request, second)) continue;
     return IsBetter(second, *first, request.now_ns) ? second : *first;
   }
   return first;
@@ -133,9 +121,10 @@ std::optional<uint32_t> Balancer::PickBetterOfTwo(const PickRequest& request) {
 std::optional<uint32_t> Balancer::PickFromAll(const PickRequest& request) {
   std::optional<uint32_t> picked;
   uint64_t weight_so_far = 0;
-  for (uint32_t endpoint : table_->weighted()) {
+  for (size_t place = 0; place < table_->weighted().size(); ++place) {
+    const uint32_t endpoint = table_->weighted()[place];
     if (IsExcluded(request, endpoint)) continue;
-    const uint32_t weight = table_->endpoints()[endpoint].weight;
+    const uint32_t weight = table_->weights()[place];
     weight_so_far += weight;
     // Each replaces the pick with the probability of its share: one pass, no memory.
     if (random_.Next() % weight_so_far < weight) picked = endpoint;
@@ -149,12 +138,12 @@ bool Balancer::IsBetter(uint32_t a, uint32_t b, int64_t now_ns) const {
   if (table_->policy() == Policy::kEwma) return Cost(a, now_ns) < Cost(b, now_ns);
   const uint64_t weight_a = table_->endpoints()[a].weight;
   const uint64_t weight_b = table_->endpoints()[b].weight;
-  return loads_[a]->active() * weight_b < loads_[b]->active() * weight_a;
+  return loads_[a].active() * weight_b < loads_[b].active() * weight_a;
 }
 
 // Latency times (active requests of a server of mean weight + 1).
 double Balancer::Cost(uint32_t endpoint, int64_t now_ns) const {
-  const EndpointLoad& load = *loads_[endpoint];
+  const EndpointLoad& load = loads_[endpoint];
   const double active =
       load.active() * table_->mean_weight() / table_->endpoints()[endpoint].weight;
   const double latency = load.LatencyNs(now_ns);

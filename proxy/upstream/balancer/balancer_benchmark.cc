@@ -24,7 +24,10 @@ std::shared_ptr<const EndpointTable> Table(Policy policy, int64_t endpoints) {
 }
 
 void Pick(benchmark::State& state, Policy policy) {
-  Balancer balancer(Table(policy, state.range(0)), 1);
+  const auto table = Table(policy, state.range(0));
+  EndpointLoads loads;
+  loads.Adopt(*table);
+  Balancer balancer(table, loads, 1);
   FastRandom users(2);
   int64_t now_ns = 0;
   for (auto _ : state) {
@@ -34,11 +37,14 @@ void Pick(benchmark::State& state, Policy policy) {
 
 // A pick together with the two hooks, as a request does it.
 void PickAndCount(benchmark::State& state, Policy policy) {
-  Balancer balancer(Table(policy, state.range(0)), 1);
+  const auto table = Table(policy, state.range(0));
+  EndpointLoads loads;
+  loads.Adopt(*table);
+  Balancer balancer(table, loads, 1);
   PickRequest request;
   for (auto _ : state) {
     ++request.now_ns;
-    ActiveRequest active = balancer.OnStart(*balancer.Pick(request));
+    ActiveRequest active = loads.OnStart(*balancer.Pick(request));
     active.OnEnd(1'000'000, request.now_ns);
   }
 }

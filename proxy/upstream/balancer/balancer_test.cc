@@ -27,6 +27,29 @@ std::shared_ptr<const EndpointTable> Table(Policy policy, const std::vector<uint
   return std::make_shared<EndpointTable>(policy, std::move(endpoints));
 }
 
+// A balancer with the loads that it weighs.
+class Balanced {
+ public:
+  Balanced(std::shared_ptr<const EndpointTable> table, uint64_t seed)
+      : loads_(*table), balancer_(std::move(table), loads_, seed) {}
+
+  void Adopt(std::shared_ptr<const EndpointTable> table) {
+    loads_.Adopt(*table);
+    balancer_.Adopt(std::move(table));
+  }
+  std::optional<uint32_t> Pick(const PickRequest& request) { return balancer_.Pick(request); }
+  ActiveRequest OnStart(uint32_t endpoint) { return loads_.OnStart(endpoint); }
+  const EndpointTable& table() const { return balancer_.table(); }
+
+ private:
+  struct Loads : EndpointLoads {
+    explicit Loads(const EndpointTable& table) { Adopt(table); }
+  };
+
+  Loads loads_;
+  Balancer balancer_;
+};
+
 std::vector<uint32_t> Equal(size_t n) { return std::vector<uint32_t>(n, 1); }
 
 // Requests of users "u0", "u1" ... that must avoid the endpoints of `excluded`.
@@ -43,7 +66,7 @@ struct Avoiding {
   }
 };
 
-std::vector<int> Count(Balancer& balancer, int picks, const Avoiding& avoiding = {}) {
+std::vector<int> Count(Balanced& balancer, int picks, const Avoiding& avoiding = {}) {
   std::vector<int> counts(balancer.table().endpoints().size());
   for (int i = 0; i < picks; ++i) ++counts[*balancer.Pick(avoiding.Request(i))];
   return counts;
@@ -80,29 +103,29 @@ INSTANTIATE_TEST_SUITE_P(Balancer, EveryPolicyTest,
                                            Policy::kRandom, Policy::kEwma));
 
 TEST_P(EveryPolicyTest, NoEndpointsGiveNoPick) {
-  Balancer balancer(Table(GetParam(), {}), 1);
+  Balanced balancer(Table(GetParam(), {}), 1);
   EXPECT_EQ(balancer.Pick({}), std::nullopt);
 }
 
 TEST_P(EveryPolicyTest, WeightZeroGetsNothing) {
-  Balancer balancer(Table(GetParam(), {0, 3, 0, 5}), 1);
+  Balanced balancer(Table(GetParam(), {0, 3, 0, 5}), 1);
   const std::vector<int> counts = Count(balancer, 10'000);
   EXPECT_EQ(counts[0], 0);
   EXPECT_EQ(counts[2], 0);
 }
 
 TEST_P(EveryPolicyTest, OnlyEndpointsWithoutWeightGiveNoPick) {
-  Balancer balancer(Table(GetParam(), {0, 0}), 1);
+  Balanced balancer(Table(GetParam(), {0, 0}), 1);
   EXPECT_EQ(balancer.Pick({.hash = 7}), std::nullopt);
 }
 
 TEST_P(EveryPolicyTest, AnExcludedEndpointIsNeverPicked) {
-  Balancer balancer(Table(GetParam(), {1, 100, 1}), 1);
+  Balanced balancer(Table(GetParam(), {1, 100, 1}), 1);
   EXPECT_EQ(Count(balancer, 1'000, {.excluded = {1}})[1], 0);
 }
 
 TEST_P(EveryPolicyTest, TheLastUsableOf4096IsFound) {
-  Balancer balancer(Table(GetParam(), Equal(4096)), 1);
+  Balanced balancer(Table(GetParam(), Equal(4096)), 1);
   Avoiding avoiding;
   for (uint32_t i = 0; i < 4096; ++i) avoiding.excluded.insert(i);
   avoiding.excluded.erase(1234);
@@ -110,19 +133,19 @@ TEST_P(EveryPolicyTest, TheLastUsableOf4096IsFound) {
 }
 
 TEST_P(EveryPolicyTest, AllExcludedGiveNoPick) {
-  Balancer balancer(Table(GetParam(), {1, 2}), 1);
+  Balanced balancer(Table(GetParam(), {1, 2}), 1);
   EXPECT_EQ(balancer.Pick(Avoiding{.excluded = {0, 1}}.Request()), std::nullopt);
 }
 
 TEST_P(EveryPolicyTest, TheOnlyEndpointIsNotPickedIfItIsExcluded) {
-  Balancer balancer(Table(GetParam(), {1}), 1);
+  Balanced balancer(Table(GetParam(), {1}), 1);
   EXPECT_EQ(balancer.Pick({}), 0);
   EXPECT_EQ(balancer.Pick(Avoiding{.excluded = {0}}.Request()), std::nullopt);
 }
 
 TEST_P(EveryPolicyTest, SharesFollowWeights) {
   const std::vector<uint32_t> weights = {1, 2, 3, 4, 10};
-  Balancer balancer(Table(GetParam(), weights), 42);
+  Balanced balancer(Table(GetParam(), weights), 42);
   const std::vector<int> counts = Count(balancer, 20'000);
   for (size_t i = 0; i < weights.size(); ++i) {
     EXPECT_NEAR(counts[i] / 20'000.0, weights[i] / 20.0, 0.01) << i;
@@ -130,7 +153,7 @@ TEST_P(EveryPolicyTest, SharesFollowWeights) {
 }
 
 TEST_P(EveryPolicyTest, AnExchangeWhileRequestsAreActiveIsSafe) {
-  auto balancer = std::make_unique<Balancer>(Table(GetParam(), {1, 1}), 1);
+  auto balancer = std::make_unique<Balanced>(Table(GetParam(), {1, 1}), 1);
   ActiveRequest active = balancer->OnStart(*balancer->Pick({}));
   balancer->Adopt(Table(GetParam(), {}));
   balancer->Adopt(Table(GetParam(), {1}));
@@ -146,12 +169,12 @@ INSTANTIATE_TEST_SUITE_P(Balancer, RandomPolicyTest,
 
 TEST_P(RandomPolicyTest, IdleSharesAreThoseOfAFairDraw) {
   const std::vector<uint32_t> weights = {1, 2, 3, 4, 10, 20, 30, 40, 50, 60};
-  Balancer balancer(Table(GetParam(), weights), 7);
+  Balanced balancer(Table(GetParam(), weights), 7);
   EXPECT_LT(ChiSquare(Count(balancer, 100'000), weights), 9 + 5 * std::sqrt(18));
 }
 
 TEST_P(RandomPolicyTest, TheShareOfAnExcludedEndpointGoesToAllOthersByWeight) {
-  Balancer balancer(Table(GetParam(), {1'000'000, 1, 2, 3}), 7);
+  Balanced balancer(Table(GetParam(), {1'000'000, 1, 2, 3}), 7);
   const std::vector<int> counts = Count(balancer, 60'000, {.excluded = {0}});
   EXPECT_LT(ChiSquare(counts, {0, 1, 2, 3}), 2 + 5 * std::sqrt(4));
 }
@@ -166,9 +189,9 @@ TEST_P(ConsistentPolicyTest, AllWorkersAndProxiesAgreeWhateverTheOrderInTheFile)
   for (int i = 0; i < 20; ++i) {
     endpoints.push_back({StableHash(absl::StrCat(i)), 1u + static_cast<uint32_t>(i) % 3});
   }
-  Balancer here(std::make_shared<EndpointTable>(GetParam(), endpoints), 1);
+  Balanced here(std::make_shared<EndpointTable>(GetParam(), endpoints), 1);
   std::reverse(endpoints.begin(), endpoints.end());
-  Balancer there(std::make_shared<EndpointTable>(GetParam(), endpoints), 2);
+  Balanced there(std::make_shared<EndpointTable>(GetParam(), endpoints), 2);
   for (uint64_t user = 0; user < 1'000; ++user) {
     const PickRequest request = {.hash = StableHash(absl::StrCat(user))};
     EXPECT_EQ(*here.Pick(request), 19 - *there.Pick(request));
@@ -176,7 +199,7 @@ TEST_P(ConsistentPolicyTest, AllWorkersAndProxiesAgreeWhateverTheOrderInTheFile)
 }
 
 TEST_P(ConsistentPolicyTest, AnExclusionMovesOnlyTheUsersOfThatEndpoint) {
-  Balancer balancer(Table(GetParam(), Equal(10)), 1);
+  Balanced balancer(Table(GetParam(), Equal(10)), 1);
   const Avoiding nobody;
   const Avoiding third = {.excluded = {3}};
   for (uint64_t user = 0; user < 5'000; ++user) {
@@ -187,15 +210,15 @@ TEST_P(ConsistentPolicyTest, AnExclusionMovesOnlyTheUsersOfThatEndpoint) {
 }
 
 TEST_P(ConsistentPolicyTest, TheUsersOfAnExcludedEndpointSpreadOverAllOthers) {
-  Balancer balancer(Table(GetParam(), Equal(5)), 1);
+  Balanced balancer(Table(GetParam(), Equal(5)), 1);
   const std::vector<int> usual = Count(balancer, 50'000);
   const std::vector<int> now = Count(balancer, 50'000, {.excluded = {3}});
   for (uint32_t i : {0, 1, 2, 4}) EXPECT_NEAR(now[i] - usual[i], 2'500, 400) << i;
 }
 
 TEST_P(ConsistentPolicyTest, RemovingAnEndpointMovesLittleMoreThanItsShare) {
-  Balancer before(Table(GetParam(), Equal(10)), 1);
-  Balancer after(Table(GetParam(), {1, 1, 1, 1, 0, 1, 1, 1, 1, 1}), 1);
+  Balanced before(Table(GetParam(), Equal(10)), 1);
+  Balanced after(Table(GetParam(), {1, 1, 1, 1, 0, 1, 1, 1, 1, 1}), 1);
   int moved = 0;
   for (uint64_t user = 0; user < 20'000; ++user) {
     const PickRequest request = {.hash = StableHash(absl::StrCat(user))};
@@ -205,14 +228,14 @@ TEST_P(ConsistentPolicyTest, RemovingAnEndpointMovesLittleMoreThanItsShare) {
 }
 
 TEST_P(ConsistentPolicyTest, RequestsWithoutAHashAreSpreadByWeight) {
-  Balancer balancer(Table(GetParam(), {1, 3}), 9);
+  Balanced balancer(Table(GetParam(), {1, 3}), 9);
   std::vector<int> counts(2);
   for (int i = 0; i < 40'000; ++i) ++counts[*balancer.Pick({})];
   EXPECT_LT(ChiSquare(counts, {1, 3}), 1 + 5 * std::sqrt(2));
 }
 
 TEST(RoundRobinTest, EqualEndpointsTakeStrictTurns) {
-  Balancer balancer(Table(Policy::kRoundRobin, Equal(7)), 3);
+  Balanced balancer(Table(Policy::kRoundRobin, Equal(7)), 3);
   std::vector<uint32_t> round;
   for (int i = 0; i < 7; ++i) round.push_back(*balancer.Pick({}));
   for (int i = 7; i < 700; ++i) EXPECT_EQ(*balancer.Pick({}), round[i % 7]);
@@ -221,7 +244,7 @@ TEST(RoundRobinTest, EqualEndpointsTakeStrictTurns) {
 }
 
 TEST(RoundRobinTest, AHeavyEndpointHasItsTurnsSpreadOut) {
-  Balancer balancer(Table(Policy::kRoundRobin, {5, 1, 1}), 3);
+  Balanced balancer(Table(Policy::kRoundRobin, {5, 1, 1}), 3);
   int in_a_row = 0;
   for (int i = 0; i < 700; ++i) {
     in_a_row = *balancer.Pick({}) == 0 ? in_a_row + 1 : 0;
@@ -231,7 +254,7 @@ TEST(RoundRobinTest, AHeavyEndpointHasItsTurnsSpreadOut) {
 
 TEST(RoundRobinTest, SharesAreExactButForOneTurn) {
   const std::vector<uint32_t> weights = {1, 10, 100, 889};
-  Balancer balancer(Table(Policy::kRoundRobin, weights), 11);
+  Balanced balancer(Table(Policy::kRoundRobin, weights), 11);
   const std::vector<int> counts = Count(balancer, 100'000);
   for (size_t i = 0; i < weights.size(); ++i) EXPECT_NEAR(counts[i], 100.0 * weights[i], 2) << i;
 }
@@ -239,12 +262,12 @@ TEST(RoundRobinTest, SharesAreExactButForOneTurn) {
 TEST(RoundRobinTest, WorkersStartAtDifferentPlaces) {
   const auto table = Table(Policy::kRoundRobin, Equal(100));
   std::set<uint32_t> first;
-  for (uint64_t worker = 0; worker < 16; ++worker) first.insert(*Balancer(table, worker).Pick({}));
+  for (uint64_t worker = 0; worker < 16; ++worker) first.insert(*Balanced(table, worker).Pick({}));
   EXPECT_GT(first.size(), 10u);
 }
 
 TEST(RoundRobinTest, AnExchangeOfTheTableContinuesTheRotation) {
-  Balancer balancer(Table(Policy::kRoundRobin, Equal(8)), 3);
+  Balanced balancer(Table(Policy::kRoundRobin, Equal(8)), 3);
   std::set<uint32_t> seen;
   for (int i = 0; i < 4; ++i) seen.insert(*balancer.Pick({}));
   balancer.Adopt(Table(Policy::kRoundRobin, Equal(8)));
@@ -253,7 +276,7 @@ TEST(RoundRobinTest, AnExchangeOfTheTableContinuesTheRotation) {
 }
 
 TEST(RoundRobinTest, ExchangesWithEveryRequestKeepTheSharesFair) {
-  Balancer balancer(Table(Policy::kRoundRobin, Equal(10)), 3);
+  Balanced balancer(Table(Policy::kRoundRobin, Equal(10)), 3);
   std::vector<int> counts(10);
   for (int i = 0; i < 1'000; ++i) {
     ++counts[*balancer.Pick({})];
@@ -263,13 +286,13 @@ TEST(RoundRobinTest, ExchangesWithEveryRequestKeepTheSharesFair) {
 }
 
 TEST(LeastRequestTest, ABusyEndpointIsPassedOver) {
-  Balancer balancer(Table(Policy::kLeastRequest, {1, 1}), 5);
+  Balanced balancer(Table(Policy::kLeastRequest, {1, 1}), 5);
   const ActiveRequest busy = balancer.OnStart(0);
   EXPECT_LE(Count(balancer, 100)[0], 2);
 }
 
 TEST(LeastRequestTest, ActiveRequestsFollowWeightsUnderLoad) {
-  Balancer balancer(Table(Policy::kLeastRequest, {1, 2, 3, 4}), 5);
+  Balanced balancer(Table(Policy::kLeastRequest, {1, 2, 3, 4}), 5);
   std::vector<ActiveRequest> active;
   std::vector<int> counts(4);
   for (int i = 0; i < 1'000; ++i) {
@@ -281,13 +304,13 @@ TEST(LeastRequestTest, ActiveRequestsFollowWeightsUnderLoad) {
 }
 
 TEST(LeastRequestTest, AnEndedRequestNoLongerCounts) {
-  Balancer balancer(Table(Policy::kLeastRequest, {1, 1}), 5);
+  Balanced balancer(Table(Policy::kLeastRequest, {1, 1}), 5);
   balancer.OnStart(0).OnEnd(1'000, 1);
   EXPECT_GT(Count(balancer, 100)[0], 20);
 }
 
 TEST(LeastRequestTest, ActiveRequestsSurviveAnExchange) {
-  Balancer balancer(Table(Policy::kLeastRequest, {1, 1, 1}), 5);
+  Balanced balancer(Table(Policy::kLeastRequest, {1, 1, 1}), 5);
   ActiveRequest busy = balancer.OnStart(1);
   // The same servers, of which the first is gone: the busy one has another index now.
   std::vector<BalancedEndpoint> rest(balancer.table().endpoints().begin() + 1,
@@ -314,7 +337,7 @@ class EwmaTest : public ::testing::Test {
     return picked / 1'000.0;
   }
 
-  Balancer balancer_{Table(Policy::kEwma, {1, 1}), 5};
+  Balanced balancer_{Table(Policy::kEwma, {1, 1}), 5};
 };
 
 TEST_F(EwmaTest, TheFasterEndpointIsPreferred) {

@@ -19,12 +19,12 @@ class EndpointLoad {
 
  private:
   friend class ActiveRequest;
-  friend class Balancer;
+  friend class EndpointLoads;
 
   void Record(int64_t latency_ns, int64_t now_ns);
 
   uint32_t active_ = 0;
-  bool listed_ = true;  // In the balancer's table. If not, the last request that ends deletes it.
+  bool listed_ = true;     // In EndpointLoads. If not, the last request that ends deletes it.
   double latency_ns_ = 0;  // As of `recorded_at_ns_`.
   int64_t recorded_at_ns_ = 0;
 };
@@ -50,7 +50,7 @@ class ActiveRequest {
   void OnFailure(int64_t now_ns);
 
  private:
-  friend class Balancer;
+  friend class EndpointLoads;
   explicit ActiveRequest(EndpointLoad* load) : load_(load) { ++load_->active_; }
 
   void Release();

@@ -25,15 +25,16 @@ void Rotation::Adopt(const EndpointTable& table, FastRandom& random) {
   for (const Turn& turn : heap_) kept.emplace(turn.id, &turn);
   std::vector<Turn> heap;
   heap.reserve(table.weighted().size());
-  for (uint32_t endpoint : table.weighted()) {
-    const BalancedEndpoint& e = table.endpoints()[endpoint];
-    const uint64_t stride = kStride / e.weight;
-    const auto it = kept.find(e.id);
+  for (size_t place = 0; place < table.weighted().size(); ++place) {
+    const uint32_t endpoint = table.weighted()[place];
+    const uint64_t id = table.endpoints()[endpoint].id;
+    const uint64_t stride = kStride / table.weights()[place];
+    const auto it = kept.find(id);
     // What is left to wait shrinks or grows with the stride, so that a new weight counts at once.
     const uint64_t wait = it == kept.end()
                               ? Scale(random.Next() >> 32, stride, uint64_t{1} << 32)
                               : Scale(it->second->at - now_, stride, it->second->stride);
-    heap.push_back({now_ + wait, stride, e.id, endpoint});
+    heap.push_back({now_ + wait, stride, id, endpoint});
   }
   std::make_heap(heap.begin(), heap.end(), Later);
   heap_ = std::move(heap);
