@@ -50,7 +50,8 @@ class ServerStream {
   virtual void SendInformational(const ResponseHead& head) = 0;
   // The response. `end`: nothing follows. The views in it need to live until the call returns.
   // Status 101, where the request asked for an upgrade, opens a tunnel: from now on the request
-  // goes on, though it had ended, with whatever the client sends and has sent since.
+  // goes on, though it had ended, with whatever the client sends and has sent since. So does a
+  // status 2xx to CONNECT.
   virtual void SendHead(const ResponseHead& head, bool end) = 0;
   virtual void SendBody(net::Buffer&& body, bool end) = 0;
   // Ends the response. `trailers` may be null.
@@ -118,7 +119,8 @@ class StreamAcceptor {
 class ClientStream {
  public:
   // Once. `end`: no body follows. The views need to live until the call returns. After a 101, where
-  // the request asked for an upgrade, SendBody() and SendEnd() go on nevertheless.
+  // the request asked for an upgrade, SendBody() and SendEnd() go on nevertheless. CONNECT, in
+  // HTTP/1, makes a connection that has carried nothing a tunnel; a 200 comes, but not of the peer.
   virtual void SendHead(const RequestHead& head, bool end) = 0;
   virtual void SendBody(net::Buffer&& body, bool end) = 0;
   virtual void SendEnd(const HeaderMap* trailers) = 0;

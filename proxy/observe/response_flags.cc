@@ -101,7 +101,7 @@ constexpr auto kTable = std::to_array<Reason>({
     {"unknown_method", 501, F::kClientProtocolError, "http_request_error",
      "The method is longer than any method is."},
     {"method_not_supported", 405, F::kClientProtocolError, "http_request_denied",
-     "TRACE, or CONNECT, which this proxy does not serve."},
+     "TRACE, or CONNECT where no route allows it or its upstream speaks HTTP/2."},
     {"unsupported_version", 505, F::kClientProtocolError, "http_request_error",
      "The version of HTTP is neither 1.0 nor 1.1."},
     {"bad_request_target", 400, F::kClientProtocolError, "http_request_error",

@@ -25,12 +25,16 @@ http::ClientStream* H1Pool::Acquire(http::ClientStreamEvents& events, Waiter& wa
     idle_.pop_back();
     return &connection->Begin(events);
   }
-  if (Enqueue(waiter, events)) OpenForWaiters();
+  if (Enqueue(waiter, events, fresh)) {
+    OpenForWaiters();
+    // The breaker's room may be taken by connections that will not do.
+    while (lacks_connections() && !idle_.empty()) idle_.front()->Close();
+  }
   return nullptr;
 }
 
 void H1Pool::OpenForWaiters() {
-  while (waiter_count() > opening_ + failed_starts_ && MayOpen(connections_.empty())) Open();
+  while (lacks_connections() && MayOpen(connections_.empty())) Open();
 }
 
 void H1Pool::Open() {
@@ -62,12 +66,15 @@ void H1Pool::Run() {
   OpenForWaiters();
 }
 
-void H1Pool::GiveOrKeep(ClientConnection& connection) {
-  if (Waiter* waiter = Dequeue()) {
+void H1Pool::GiveOrKeep(ClientConnection& connection, bool used) {
+  if (Waiter* waiter = Dequeue(used)) {
     http::ClientStream& stream = connection.Begin(EventsOf(*waiter));
     return waiter->OnStream(stream);
   }
-  if (is_retired_ || idle_.size() >= settings_->max_idle) return connection.Close();
+  const bool is_in_the_way = used && lacks_connections();
+  if (is_retired_ || is_in_the_way || idle_.size() >= settings_->max_idle) {
+    return connection.Close();
+  }
   idle_.push_back(&connection);
   if (!idle_timer_.is_set()) {
     idle_timer_.SetAt(connection.idle_since_ns() + settings_->idle_timeout_ns);
@@ -78,10 +85,10 @@ void H1Pool::OnConnected(ClientConnection& connection) {
   --opening_;
   context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnections);
   context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
-  GiveOrKeep(connection);
+  GiveOrKeep(connection, /*used=*/false);
 }
 
-void H1Pool::OnIdle(ClientConnection& connection) { GiveOrKeep(connection); }
+void H1Pool::OnIdle(ClientConnection& connection) { GiveOrKeep(connection, /*used=*/true); }
 
 void H1Pool::OnClosed(ClientConnection& connection, ResetReason reason) {
   CountClosed();

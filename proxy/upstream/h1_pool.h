@@ -30,10 +30,12 @@ class H1Pool final : public Pool, private http::h1::ClientConnection::Host, priv
   // Tells those for whom no connection could be started.
   void Run() override;
 
+  // Somebody waits for whom none is being opened.
+  bool lacks_connections() const { return waiter_count() > opening_ + failed_starts_; }
   // As many as those who wait lack, and may have.
   void OpenForWaiters();
   void Open();
-  void GiveOrKeep(http::h1::ClientConnection& connection);
+  void GiveOrKeep(http::h1::ClientConnection& connection, bool used);
   void OnIdleTimer();
 
   const net::Traffic traffic_;

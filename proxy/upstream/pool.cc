@@ -30,7 +30,7 @@ Pool::~Pool() {
   }
 }
 
-bool Pool::Enqueue(Waiter& waiter, http::ClientStreamEvents& events) {
+bool Pool::Enqueue(Waiter& waiter, http::ClientStreamEvents& events, bool fresh) {
   if (!settings_->breaker->pending.TryTake(settings_->breaker_limits.pending)) {
     context_.metrics.Add(settings_->metrics, UpstreamMetric::kOverflows, BreakerLimit::kPending);
     return false;
@@ -38,6 +38,7 @@ bool Pool::Enqueue(Waiter& waiter, http::ClientStreamEvents& events) {
   context_.metrics.Add(settings_->metrics, UpstreamMetric::kPendingActive);
   waiter.pool_ = this;
   waiter.events_ = &events;
+  waiter.wants_fresh_ = fresh;
   waiters_.push_back(&waiter);
   return true;
 }
@@ -60,10 +61,13 @@ bool Pool::MayOpen(bool is_first) {
   return true;
 }
 
-Pool::Waiter* Pool::Dequeue() {
-  if (waiters_.empty()) return nullptr;
-  Waiter* waiter = waiters_.front();
-  waiters_.erase(waiters_.begin());
+Pool::Waiter* Pool::Dequeue(bool used) {
+  const auto found = std::find_if(waiters_.begin(), waiters_.end(), [used](const Waiter* waiter) {
+    return !used || !waiter->wants_fresh_;
+  });
+  if (found == waiters_.end()) return nullptr;
+  Waiter* waiter = *found;
+  waiters_.erase(found);
   waiter->pool_ = nullptr;
   NoteLeft();
   return waiter;

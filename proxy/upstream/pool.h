@@ -52,6 +52,7 @@ class Pool {
     Pool* pool_ = nullptr;
     http::ClientStreamEvents* events_ = nullptr;
     absl::string_view prelude_;
+    bool wants_fresh_ = false;
   };
 
   virtual ~Pool();
@@ -78,9 +79,10 @@ class Pool {
   Pool(PoolContext& context, const net::Address& address, std::shared_ptr<const Settings> settings);
 
   // False, and nothing done, if too many wait.
-  bool Enqueue(Waiter& waiter, http::ClientStreamEvents& events);
-  // First of the queue, taken off; null if it is empty.
-  Waiter* Dequeue();
+  bool Enqueue(Waiter& waiter, http::ClientStreamEvents& events, bool fresh);
+  // First of the queue, taken off; null if it is empty. `used`: first of those for whom a
+  // connection will do that has carried something.
+  Waiter* Dequeue(bool used = false);
   // Takes this one off.
   void Forget(Waiter& waiter);
   // It has left on its own.

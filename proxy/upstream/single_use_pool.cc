@@ -18,7 +18,7 @@ SingleUsePool::~SingleUsePool() {
 }
 
 http::ClientStream* SingleUsePool::Acquire(http::ClientStreamEvents& events, Waiter& waiter, bool) {
-  if (Enqueue(waiter, events)) OpenForWaiters();
+  if (Enqueue(waiter, events, /*fresh=*/true)) OpenForWaiters();
   return nullptr;
 }
 

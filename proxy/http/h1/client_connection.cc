@@ -38,7 +38,7 @@ ClientStream& ClientConnection::Begin(ClientStreamEvents& events) {
   sent_before_ = connection_.bytes_sent();
   pauses_ = 0;
   request_done_ = response_done_ = had_chunks_ = is_chunked_ = false;
-  is_upgrade_ = is_tunnel_ = false;
+  is_upgrade_ = is_tunnel_ = owes_grant_ = false;
   return *this;
 }
 
@@ -49,6 +49,12 @@ void ClientConnection::Close() { Closed(ResetReason::kLocalReset); }
 void ClientConnection::SendHead(const RequestHead& head, bool end) {
   method_ = head.method_id;
   is_upgrade_ = !head.upgrade.empty();
+  if (method_ == Method::kConnect) {
+    // The server is told nothing: that it took the connection is its consent.
+    owes_grant_ = true;
+    connection_.io().loop.Schedule(*this, event::Phase::kReady);
+    return;
+  }
   BodyFraming framing = BodyFraming::kNone;
   if (head.body.kind == BodySize::Kind::kLength) framing = BodyFraming::kLength;
   if (head.body.kind == BodySize::Kind::kUnknown) framing = BodyFraming::kChunked;
@@ -113,10 +119,15 @@ void ClientConnection::OnReadable() {
 }
 
 bool ClientConnection::WantsInput() const {
-  return (state_ == State::kHead || state_ == State::kBody) && pauses_ == 0;
+  return (state_ == State::kHead || state_ == State::kBody) && pauses_ == 0 && !owes_grant_;
 }
 
 void ClientConnection::Run() {
+  if (std::exchange(owes_grant_, false)) {
+    ResponseHead head(events_->arena());
+    head.status = 200;
+    if (!BeginTunnel(head)) return;
+  }
   if (pending_end_ > pending_begin_ && WantsInput()) {
     const net::BlockRef block = std::move(pending_);
     const char* begin = block->data() + std::exchange(pending_begin_, 0);

@@ -79,7 +79,7 @@ class ClientConnection final : private net::Connection::Owner,
   bool ConsumeBody(const net::BlockRef& block, const char*& begin, const char* end);
   void Stash(const char* begin, const char* end);
   void BeginBody(const ResponseHead& head, bool is_chunked);
-  // The server has granted the upgrade.
+  // The server has granted the upgrade, or the connection is to be a tunnel from the start.
   bool BeginTunnel(ResponseHead& head);
   void EndTunnel();
   void OnInputEnd();
@@ -106,6 +106,7 @@ class ClientConnection final : private net::Connection::Owner,
   bool is_chunked_ = false;  // The request.
   bool is_upgrade_ = false;  // It asks for one.
   bool is_tunnel_ = false;   // It was granted.
+  bool owes_grant_ = false;  // Of a CONNECT, which the connection itself grants.
   bool had_chunks_ = false;
   bool request_done_ = false;
   bool response_done_ = false;

@@ -413,9 +413,9 @@ BodyFraming ServerConnection::ChooseFraming(const ResponseHead& head) const {
 
 void ServerConnection::SendHead(const ResponseHead& head, bool end) {
   response_begun_ = true;
-  if (head.status == 101) return BeginTunnel(head);
-  // Bytes of the other protocol may follow a request whose upgrade is refused.
-  if (!upgrade_.empty()) {
+  if (OpensTunnel(method_, head.status)) return BeginTunnel(head);
+  // Bytes of the other protocol may follow a request whose tunnel is refused.
+  if (!upgrade_.empty() || method_ == Method::kConnect) {
     keep_alive_ = false;
     has_unread_ = true;
   }
@@ -446,8 +446,10 @@ void ServerConnection::BeginTunnel(const ResponseHead& head) {
   keep_alive_ = request_done_ = false;
   pauses_ = 0;
   timer_.Cancel();
-  WriteResponseHead(head, BodyFraming::kNone, ConnectionHeader::kUpgrade, connection_.io().pool,
-                    connection_.out(), upgrade_);
+  const ConnectionHeader connection =
+      head.status == 101 ? ConnectionHeader::kUpgrade : ConnectionHeader::kNone;
+  WriteResponseHead(head, BodyFraming::kNone, connection, connection_.io().pool, connection_.out(),
+                    upgrade_);
   connection_.FlushSoon();
   response_framing_ = BodyFraming::kUntilClose;
   decoder_.Begin(BodyDecoder::Framing::kUntilClose, 0);

@@ -64,7 +64,7 @@ void IncomingStream::SendHead(const ResponseHead& head, bool end) {
   drops_body_ = ResponseHasNoBody(method_, head.status);
   FieldList& fields = connection_->workspace_.fields_;
   fields.MakeResponse(head);
-  if (head.status == 101) BeginTunnel();
+  if (OpensTunnel(method_, head.status)) BeginTunnel();
   nghttp2_data_provider body{};
   body.read_callback = [](nghttp2_session* session, int32_t id, uint8_t*, size_t length,
                           uint32_t* flags, nghttp2_data_source*, void*) -> ssize_t {
@@ -202,7 +202,7 @@ void IncomingStream::OnHeadersEnd(bool end) {
     ignores_request_ = true;
     return exchange_->OnBadRequest(error);
   }
-  is_upgrade_ = !head.upgrade.empty();
+  is_upgrade_ = !head.upgrade.empty() || method_ == Method::kConnect;
   has_told_end_ |= is_upgrade_;
   if (!end) body_began_ns_ = is_upgrade_ ? INT64_MAX : connection_->io_.loop.now_ns();
   exchange_->OnRequestHead(end || is_upgrade_);

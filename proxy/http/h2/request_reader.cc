@@ -146,6 +146,9 @@ LocalError RequestReader::ReadUpgrade(bool end, RequestHead& head) const {
 
 LocalError RequestReader::CheckTarget(RequestHead& head) const {
   if (head.method_id == Method::kConnect) {
+    // What follows is not a body but the tunnel's.
+    if (head.body.kind == BodySize::Kind::kLength) return {400, "unexpected_body"};
+    head.body = BodySize::None();
     head.path = "";
     if (head.authority.rfind(':') == absl::string_view::npos) return {400, "bad_request_target"};
     return {0, nullptr};
