@@ -59,7 +59,8 @@ void AddRoute(const v1::Resource& resource, DetailedFacts& detailed) {
   }
   facts->listeners = SortedNames(route.listeners());
   facts->groups = SortedNames(route.groups());
-  facts->has_target = !route.upstream().empty() || !route.service().empty();
+  facts->has_target =
+      !route.upstream().empty() || !route.service().empty() || route.upstreams_size() > 0;
   facts->answering = AnsweringOf(route.plugins());
   facts->plugin_sets.assign(route.plugin_sets().begin(), route.plugin_sets().end());
   detailed.facts.route = std::move(facts);

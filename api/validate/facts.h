@@ -37,7 +37,7 @@ struct RouteFacts {
   Names groups;
   bool is_stream = false;                // A StreamRoute.
   bool asks_for_names = false;           // It matches by names of servers only.
-  bool has_target = false;               // An upstream or a service.
+  bool has_target = false;               // Upstreams or a service.
   Answering answering;                   // By its own plugins.
   std::vector<std::string> plugin_sets;  // In order.
 };

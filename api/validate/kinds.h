@@ -19,7 +19,9 @@ class Resource;
 class Retry;
 class Route;
 class Service;
+class Sticky;
 class Upstream;
+class WeightedUpstream;
 }  // namespace sluice::v1
 
 namespace sluice::validate {
@@ -43,6 +45,12 @@ void CheckSubset(const v1::Route& route, const Field& field);
 
 // Of a Route or an Upstream.
 void CheckRetry(const v1::Retry& retry, const Field& field);
+
+// `upstreams` and `sticky` of a Route or a Service, which `field` is. `sticky` is null if not given.
+void CheckSplit(const google::protobuf::RepeatedPtrField<v1::WeightedUpstream>& upstreams,
+                const v1::Sticky* sticky, const Field& field);
+
+void CheckMirrors(const v1::Route& route, const Field& field);
 
 // Names of groups, or of resources that are referred to: their number, their form, and that none
 // stands twice.

@@ -6,6 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "api/match/route_spec.h"
 #include "api/resource/problem.h"
+#include "sluice/v1/split.pb.h"
 
 namespace sluice::v1 {
 class Resource;
@@ -31,5 +32,7 @@ match::RouteSpec RouteSpecOf(const v1::Resource& resource);
 
 // The same of a StreamRoute: its connections match as requests to a host without a path.
 match::RouteSpec StreamSpecOf(const v1::Resource& resource);
+// What an element of `upstreams` asks of a request, in the same form.
+match::RouteSpec SpecOfWhen(const v1::WeightedUpstream::When& when);
 
 }  // namespace sluice::validate

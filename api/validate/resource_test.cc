@@ -481,13 +481,28 @@ TEST(RouteTest, Bounds) {
         "paths[0]: has two variables named \"id\", got \"/a/{id}/{id}\"; want a name for each"},
        {"paths: ['~(']", "paths[0]: missing ): (, got \"~(\"; want an RE2 expression after \"~\""},
        {"upstream: a\nservice: b",
-        "service: given beside upstream; want one of upstream and service"},
+        "service: given beside upstream; want one of upstream, upstreams and service"},
        {"subset: {version: v2, stage: 'header:X-Stage'}", ""},
        {"subset: {" + Repeated(5, "k#: v") + "}", "subset: too many labels, got 5; want 4 at most"},
        {"subset: {version: ''}", "subset.version: missing; want a value, or header:NAME"},
        {"subset: {version: 'header:a b'}",
         "subset.version: not a header name, got \"a b\"; want letters, digits and hyphens, such as "
         "x-team"},
+       {"upstream: a\nupstreams: [{upstream: b}]",
+        "upstreams: given beside upstream; want one of upstream, upstreams and service"},
+       {"service: a\nupstreams: [{upstream: b}]",
+        "upstreams: given beside service; want one of upstream, upstreams and service"},
+       {"upstream: a\nmirrors: [{upstream: b, percent: 5%}, {upstream: c}]", ""},
+       {"upstream: a\nmirrors: [" + Repeated(5, "{upstream: b#}") + "]",
+        "mirrors: too many mirrors, got 5; want 4 at most"},
+       {"upstream: a\nmirrors: [{percent: 5%}]", "mirrors[0].upstream: missing"},
+       {"upstream: a\nmirrors: [{upstream: b, percent: 101%}]",
+        "mirrors[0].percent: no percentage, got \"101%\"; want 0% to 100%"},
+       {"upstream: a\nmirrors: [{upstream: b}, {upstream: b}]",
+        "mirrors[1].upstream: given twice, got \"b\"; want each upstream once"},
+       {"upstreams: [{upstream: a}]\nmirrors: [{upstream: a}]",
+        "mirrors[0].upstream: serves the requests themselves, got \"a\"; want another upstream; it "
+        "may have the same endpoints"},
        {"upgrades: [websocket, x-y.1]", ""},
        {"upgrades: [WebSocket]",
         "upgrades[0]: not a protocol to change to, got \"WebSocket\"; want a name in lower case, "
@@ -513,6 +528,57 @@ TEST(RouteTest, Bounds) {
         "plugin_order[1]: given twice, got \"headers\"; want each plugin once"}});
 }
 
+TEST(RouteTest, ASplitHasBounds) {
+  const std::string one = "upstreams: [{upstream: a}]\n";
+  ExpectRows(
+      "Route",
+      {{"upstreams: [{upstream: a, weight: 1000000}, {upstream: b, weight: 0}]", ""},
+       {"upstreams: [{upstream: a, weight: 1000001}]",
+        "upstreams[0].weight: out of range, got 1000001; want 0 to 1000000"},
+       {"upstreams: [" + Repeated(64, "{upstream: a#}") + "]", ""},
+       {"upstreams: [" + Repeated(65, "{upstream: a#}") + "]",
+        "upstreams: too many upstreams, got 65; want 64 at most"},
+       {"upstreams: [{weight: 1}]", "upstreams[0].upstream: missing"},
+       {"upstreams: [{upstream: a, weight: 0}]",
+        "upstreams: nothing takes the requests that no when takes; want at least one without when "
+        "whose weight is above 0"},
+       {"upstreams: [{upstream: a, when: {headers: {x: a}}}, {upstream: a}]", ""},
+       {"upstreams: [{upstream: a, when: {headers: {x: a}}}]",
+        "upstreams: nothing takes the requests that no when takes; want at least one without when "
+        "whose weight is above 0"},
+       {"upstreams: [{upstream: a}, {upstream: a}]",
+        "upstreams[1].upstream: has a weight already, got \"a\"; want each upstream once among "
+        "those without when"},
+       {"upstreams: [{upstream: a, weight: 1, when: {query: {x: a}}}, {upstream: b}]",
+        "upstreams[0].weight: has no effect beside when; want one of the two, or an element for "
+        "each"},
+       {"upstreams: [{upstream: a, when: {}}, {upstream: b}]",
+        "upstreams[0].when: asks for nothing; want headers, query or cookies, or the field left "
+        "out for a share by weight"},
+       {"upstreams: [{upstream: a, when: {cookies: {x: '~('}}}, {upstream: b}]",
+        "upstreams[0].when.cookies.x: missing ): (, got \"~(\"; want an RE2 expression after "
+        "\"~\""},
+       {"upstreams: [{upstream: a, when: {headers: {" + Repeated(33, "h#: a") +
+            "}}}, {upstream: b}]",
+        "upstreams[0].when.headers: too many headers, got 33; want 32 at most"},
+       {"sticky: {cookie: c}",
+        "sticky: has no effect without upstreams; want upstreams to choose from"},
+       {one + "sticky: {cookie: c, ttl: 1s, path: /a}", ""},
+       {one + "sticky: {cookie: c, ttl: 9600h}", ""},
+       {one + "sticky: {cookie: c, ttl: 9601h}",
+        "sticky.ttl: out of range, got 9601h; want 1s to 9600h"},
+       {one + "sticky: {ttl: 1s}", "sticky.cookie: missing"},
+       {one + "sticky: {cookie: 'a=b'}",
+        "sticky.cookie: no name of a cookie, got \"a=b\"; want letters, digits and hyphens, such as "
+        "lane"},
+       {one + "sticky: {cookie: c, path: 'a'}",
+        "sticky.path: no path of a cookie, got \"a\"; want \"/\" and up to 1023 visible "
+        "characters without \";\""},
+       {one + "sticky: {cookie: c, path: '/;x'}",
+        "sticky.path: no path of a cookie, got \"/;x\"; want \"/\" and up to 1023 visible "
+        "characters without \";\""}});
+}
+
 TEST(RouteTest, ARewriteUsesOnlyCapturesThatTheRouteHas) {
   const std::string want = "; want a variable of `paths`, or the number of a group";
   ExpectRows("Route",
@@ -526,7 +592,10 @@ TEST(RouteTest, ARewriteUsesOnlyCapturesThatTheRouteHas) {
 
 TEST(ServiceTest, Bounds) {
   ExpectRows("Service", {{"upstream: u", ""},
-                         {"upstream: ''", "upstream: missing"},
+                         {"upstream: ''", "upstream: missing; want one of upstream and upstreams"},
+                         {"upstream: ''\nupstreams: [{upstream: a}]\nsticky: {cookie: c}", ""},
+                         {"upstream: u\nupstreams: [{upstream: a}]",
+                          "upstreams: given beside upstream; want one of upstream and upstreams"},
                          {"plugins: {key_auth: {}}", ""}});
 }
 

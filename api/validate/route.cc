@@ -59,6 +59,20 @@ void CheckPlaces(const Route& route, const Field& field) {
                            absl::StrCat(kMaxPlaces, " at most, or several routes"));
 }
 
+void CheckTargets(const Route& route, const Field& field) {
+  constexpr absl::string_view kWant = "one of upstream, upstreams and service";
+  const bool has_upstream = !route.upstream().empty();
+  if (route.upstreams_size() > 0 && (has_upstream || !route.service().empty())) {
+    field.At("upstreams").Refuse(
+        absl::StrCat("given beside ", has_upstream ? "upstream" : "service"), std::string(kWant));
+  }
+  if (has_upstream && !route.service().empty()) {
+    field.At("service").Refuse("given beside upstream", std::string(kWant));
+  }
+  CheckSplit(route.upstreams(), route.has_sticky() ? &route.sticky() : nullptr, field);
+  CheckMirrors(route, field);
+}
+
 void CheckTimeouts(const Route& route, const Field& field) {
   if (route.has_timeout()) {
     CheckDuration(field.At("timeout"), route.timeout(), absl::ZeroDuration(), absl::Hours(24));
@@ -170,9 +184,7 @@ void CheckRoute(const v1::Resource& resource, const Field& field) {
   for (match::SpecProblem& flaw : flaws) {
     field.At(flaw.field).Refuse(std::move(flaw.problem), std::move(flaw.want));
   }
-  if (!route.upstream().empty() && !route.service().empty()) {
-    field.At("service").Refuse("given beside upstream", "one of upstream and service");
-  }
+  CheckTargets(route, field);
   CheckTimeouts(route, field);
   CheckUpgrades(route, field);
   CheckSubset(route, field.At("subset"));

@@ -122,6 +122,14 @@ void CheckUpstream(const Upstream& upstream, const Field& field) {
 }
 
 void CheckService(const v1::Service& service, const Field& field) {
+  const bool has_upstream = !service.upstream().empty();
+  if (!has_upstream && service.upstreams_size() == 0) {
+    field.At("upstream").Refuse("missing", "one of upstream and upstreams");
+  }
+  if (has_upstream && service.upstreams_size() > 0) {
+    field.At("upstreams").Refuse("given beside upstream", "one of upstream and upstreams");
+  }
+  CheckSplit(service.upstreams(), service.has_sticky() ? &service.sticky() : nullptr, field);
   CheckPlugins(service.plugins(), field.At("plugins"));
 }
 

@@ -9,6 +9,8 @@
 #include "api/match/normalise.h"
 #include "api/match/table.h"
 #include "proxy/exchange/client_cert.h"
+#include "proxy/exchange/cluster_slot.h"
+#include "proxy/exchange/split.h"
 #include "proxy/net/address.h"
 #include "proxy/net/tls/server_context.h"
 #include "proxy/observe/access_log_format.h"
@@ -20,20 +22,34 @@
 
 namespace sluice::exchange {
 
-inline constexpr uint32_t kNoCluster = UINT32_MAX;
-
 // What an exchange may use longer than the generation lives that brought it. The builder frees it
 // once no worker's PinTable counts its slot.
 struct Pinned {
   uint32_t pin_slot = 0;
 };
 
+struct MirrorTarget {
+  std::string upstream;
+  uint32_t percent = 100;
+  uint32_t cluster_slot = kNoCluster;
+  std::shared_ptr<const void> cluster_lease;  // Keeps cluster_slot.
+};
+
+// Where the requests of a route go beside its one upstream.
+struct RouteTraffic {
+  std::unique_ptr<Split> split;  // Null: to the one.
+  std::vector<MirrorTarget> mirrors;
+};
+
 // What every request reads comes first and fits into two lines of the cache: with 100 000 routes
 // each line that a request touches is a miss.
 struct alignas(64) CompiledRoute : Pinned {
-  // Where workers keep its cluster; kNoCluster where plugins answer.
+  // Where workers keep its cluster; kNoCluster where plugins answer, and with a split.
   uint32_t cluster_slot = kNoCluster;
   observe::MetricGroup<observe::RouteMetric> metrics;
+  bool has_split = false;
+  bool has_mirrors = false;
+  bool allows_connect = false;
   // Trace, access and authenticate; authorize and after. Never null.
   std::shared_ptr<const plugins::Chain> early;
   std::shared_ptr<const plugins::Chain> late;
@@ -47,6 +63,7 @@ struct alignas(64) CompiledRoute : Pinned {
   std::shared_ptr<const upstream::RetryPolicy> retry;    // Null: as the upstream has it.
   std::shared_ptr<const upstream::SubsetChoice> subset;  // Null: any endpoint.
   std::vector<std::string> plugin_order;
+  std::unique_ptr<RouteTraffic> traffic;  // Null without split and mirrors.
   // Protocols to which clients may change; in lower case.
   std::vector<std::string> upgrades;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/exchange/forwarded.h"
+#include "proxy/http/fields.h"
 
 namespace sluice::exchange {
 
@@ -84,11 +85,12 @@ void Exchange::OnRequestHead(bool end) {
   scheme_ = client.scheme;
   is_peer_trusted_ = client.is_peer_trusted;
   if (IsMisdirected(rules)) return ReplyWithReason("misdirected_request");
-  if (request_.method_id == Method::kConnect || request_.method_id == Method::kTrace) {
-    return ReplyWithReason("method_not_supported");
-  }
+  if (request_.method_id == Method::kTrace) return ReplyWithReason("method_not_supported");
+  // It names a host only; for whoever looks at paths it asks for all of it.
+  if (is_connect()) request_.path = "/";
   if (!NormalisePath()) return;
   const bool has_route = MatchRoute();
+  if (is_connect() && !CheckConnect()) return;
   if (!request_.upgrade.empty() && !CheckUpgrade()) return;
   if (rules.global != nullptr) {
     global_ = rules.global.get();
@@ -175,8 +177,27 @@ bool Exchange::MatchRoute() {
   worker_.pins.Pin(route_->pin_slot);
   worker_.metrics.PrefetchPlace(route_->metrics);
   route_name_ = route_->name;
-  upstream_name_ = route_->upstream;
+  if (route_->has_split) {
+    ChooseUpstream();
+  } else {
+    upstream_name_ = route_->upstream;
+    cluster_slot_ = route_->cluster_slot;
+  }
   return true;
+}
+
+void Exchange::ChooseUpstream() {
+  const Split& split = *route_->traffic->split;
+  absl::string_view cookie;
+  if (!split.cookie_name().empty()) {
+    cookie = http::FindCookie(request_.headers, split.cookie_name());
+  }
+  const Split::Choice choice = split.Choose(ViewOf(request_, client_ip_), cookie,
+                                            scheme_ == "https", worker_.random.Next());
+  if (choice.target == nullptr) return;
+  upstream_name_ = choice.target->upstream;
+  cluster_slot_ = choice.target->cluster_slot;
+  sticky_cookie_ = choice.set_cookie;
 }
 
 absl::string_view Exchange::Capture(absl::string_view name) const {
@@ -222,7 +243,6 @@ void Exchange::ChooseLateChain() {
 
 void Exchange::AfterRequestHead() {
   if (route_ == nullptr) return AnswerUnmatched();
-  cluster_slot_ = route_->cluster_slot;
   if (cluster_slot_ == kNoCluster) return ReplyWithReason("no_endpoints");
   NoteGrpcDeadline();
   // A plugin gives a body to a request that has none: its body hook will be asked for it.
@@ -232,7 +252,7 @@ void Exchange::AfterRequestHead() {
     // What came while the head stood at a plugin.
     PassRequestBody();
     if (request_ended_ && !request_passed_ && request_stop_ == Hook::kNone) PassRequestEnd();
-    if (stage_ == Stage::kUpstream) StartAttempt(upstream::Permit());
+    if (stage_ == Stage::kUpstream) StartFirstAttempt();
     return;
   }
   stage_ = Stage::kCollecting;

@@ -25,6 +25,7 @@
 #include "proxy/exchange/attempt.h"
 #include "proxy/exchange/attempt_list.h"
 #include "proxy/exchange/forwarded.h"
+#include "proxy/exchange/mirror_list.h"
 #include "proxy/exchange/retry.h"
 #include "proxy/exchange/worker.h"
 #include "proxy/http/stream.h"
@@ -122,6 +123,7 @@ class Exchange final : public plugins::Stream,
   bool IsMisdirected(const ListenerRules& rules) const;
   bool NormalisePath();
   bool MatchRoute();
+  void ChooseUpstream();
   void AnswerUnmatched();
   void RunRequestHead();
   void ChooseLateChain();
@@ -139,7 +141,11 @@ class Exchange final : public plugins::Stream,
   std::optional<uint64_t> RequestHash(const upstream::Cluster& cluster) const;
   void NoteTried(const upstream::Pool& pool);
   absl::string_view ProxyHeaderFor(const upstream::Settings& settings);
+  void StartFirstAttempt();
+  void BeginMirrors();
   void StartAttempt(upstream::Permit retry);
+  absl::string_view AuthorityFor(const upstream::Settings& settings,
+                                 const upstream::Endpoint& endpoint) const;
   void SendRequestHead(Attempt& attempt);
   void PumpRequestBody(Attempt& attempt);
   const upstream::RetryPolicy* Policy() const;  // Null: none.
@@ -155,8 +161,11 @@ class Exchange final : public plugins::Stream,
   void GiveUp(Attempt& attempt);
   void DropAttempts();
 
-  // Upgrades (exchange_tunnel.cc).
+  // Upgrades (exchange_tunnel.cc) and CONNECT (exchange_connect.cc).
   bool CheckUpgrade();
+  bool is_connect() const { return request_.method_id == http::Method::kConnect; }
+  bool CheckConnect();
+  bool PrepareConnect(const upstream::Settings& settings);
   void BeginTunnel();
   // What plugins want of the bodies; nothing of a tunnel.
   plugins::BodyMode RequestMode() const {
@@ -217,6 +226,8 @@ class Exchange final : public plugins::Stream,
   uint32_t harmless_retries_ = 0;
   bool wants_fresh_ = false;  // A reused connection was dead: others may be, too.
   uint32_t cluster_slot_ = kNoCluster;
+  absl::string_view sticky_cookie_;  // Of the route; to be set with the response; empty: none.
+  MirrorFeed mirrors_;
   event::Timer timer_;
   Summary summary_;
 

@@ -103,6 +103,7 @@ void Exchange::StartAttempt(upstream::Permit retry) {
   upstream::Cluster* cluster = FindCluster();
   if (cluster == nullptr) return ReplyWithReason("no_endpoints");
   const upstream::Settings& settings = cluster->settings();
+  if (is_connect() && !PrepareConnect(settings)) return;
   std::optional<uint32_t> endpoint = PickEndpoint(*cluster);
   if (!endpoint && tried_count_ > 0) {
     // Each has failed once: any may be tried again.
@@ -136,19 +137,19 @@ void Exchange::StartAttempt(upstream::Permit retry) {
 
 void Exchange::OnAttemptReady(Attempt& attempt) { SendRequestHead(attempt); }
 
+absl::string_view Exchange::AuthorityFor(const upstream::Settings& settings,
+                                         const upstream::Endpoint& endpoint) const {
+  if (!upstream_host_.empty()) return upstream_host_;
+  if (settings.host_mode == upstream::HostMode::kEndpoint) return endpoint.name;
+  if (settings.host_mode == upstream::HostMode::kLiteral) return settings.host;
+  // An HTTP/1.0 request without Host.
+  if (request_.authority.empty()) return endpoint.name;
+  return request_.authority;
+}
+
 void Exchange::SendRequestHead(Attempt& attempt) {
-  const upstream::Settings& settings = attempt.cluster().settings();
   const absl::string_view client_authority = request_.authority;
-  if (!upstream_host_.empty()) {
-    request_.authority = upstream_host_;
-  } else if (settings.host_mode == upstream::HostMode::kEndpoint) {
-    request_.authority = attempt.endpoint().name;
-  } else if (settings.host_mode == upstream::HostMode::kLiteral) {
-    request_.authority = settings.host;
-  } else if (request_.authority.empty()) {
-    // An HTTP/1.0 request without Host.
-    request_.authority = attempt.endpoint().name;
-  }
+  request_.authority = AuthorityFor(attempt.cluster().settings(), attempt.endpoint());
   // They are wanted when the response is there.
   worker_.metrics.PrefetchCells(route_->metrics);
   attempt.MarkStarted();

@@ -139,6 +139,7 @@ void Exchange::Finish() {
 void Exchange::Record() {
   stage_ = Stage::kDone;
   timer_.Cancel();
+  mirrors_.Close();
   summary_.end_ns = worker_.io.loop.now_ns();
   const int64_t duration = summary_.end_ns - summary_.start_ns;
   const observe::CodeClass code = observe::CodeClassOf(has_sent_status_ ? response_.status : 0);

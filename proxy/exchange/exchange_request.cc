@@ -97,10 +97,12 @@ void Exchange::PassRequestEnd() {
     stage_ = Stage::kUpstream;
   }
   QueueRequestBody(std::move(held_));
-  if (was_collected) StartAttempt(upstream::Permit());
+  mirrors_.Complete(request_trailers_);
+  if (was_collected) StartFirstAttempt();
 }
 
 void Exchange::QueueRequestBody(net::Buffer&& body) {
+  mirrors_.Push(body);
   body_.Append(std::move(body));
   if (stage_ == Stage::kUpstream || stage_ == Stage::kHolding || stage_ == Stage::kResponding) {
     PumpRequestBody();

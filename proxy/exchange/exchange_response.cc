@@ -7,6 +7,7 @@
 namespace sluice::exchange {
 
 using http::BodySize;
+using http::HeaderId;
 using plugins::Action;
 using plugins::BodyMode;
 
@@ -24,7 +25,8 @@ void Exchange::Accept(http::ResponseHead& head, bool end, Attempt& attempt) {
   head.headers.ForEach([this](const http::HeaderMap::Entry& e) {
     response_.headers.Add(e.id, e.name(), e.value());
   });
-  if (head.status == 101) BeginTunnel();
+  if (!sticky_cookie_.empty()) response_.headers.Add(HeaderId::kSetCookie, sticky_cookie_);
+  if (head.status == 101 || is_connect()) BeginTunnel();
   stage_ = Stage::kHolding;
   // From here on it is the body's standing still that counts; no timer may have been set before.
   ArmTimer();
@@ -47,7 +49,7 @@ void Exchange::RunResponseHead() {
   }
   response_stop_ = Hook::kNone;
   const bool has_body = !http::ResponseHasNoBody(request_.method_id, response_.status);
-  if (has_body && chain_.response_body().kind == BodyMode::Kind::kWhole && !is_local_) {
+  if (has_body && ResponseMode().kind == BodyMode::Kind::kWhole) {
     if (response_ended_) PassResponseEnd();
     return;
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/exchange/config.h"
+#include "proxy/exchange/mirror_list.h"
 #include "proxy/exchange/overlay_cache.h"
 #include "proxy/exchange/pin_table.h"
 #include "proxy/net/connection.h"
@@ -48,6 +49,7 @@ struct Worker {
   std::string node;
   std::string hostname;
   uint32_t active_exchanges = 0;
+  MirrorList mirrors;  // Within the clusters' life.
 
   // "Sun, 06 Nov 1994 08:49:37 GMT" of this second.
   absl::string_view HttpDate();

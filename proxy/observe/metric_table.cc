@@ -76,7 +76,7 @@ static_assert(kFamiliesOf<RouteMetric>.size() ==
 static_assert(kFamiliesOf<StreamRouteMetric>.size() ==
               static_cast<size_t>(StreamRouteMetric::kSentBytes) + 1);
 static_assert(kFamiliesOf<UpstreamMetric>.size() ==
-              static_cast<size_t>(UpstreamMetric::kOverflows) + 1);
+              static_cast<size_t>(UpstreamMetric::kMirrored) + 1);
 static_assert(kFamiliesOf<EndpointMetric>.size() ==
               static_cast<size_t>(EndpointMetric::kFailures) + 1);
 
@@ -101,6 +101,9 @@ absl::string_view ResetStageName(size_t index) {
 }
 absl::string_view BreakerLimitName(size_t index) {
   return NameAt({"connections", "pending", "requests", "retries"}, index);
+}
+absl::string_view MirrorResultName(size_t index) {
+  return NameAt({"answered", "failed", "cut", "dropped"}, index);
 }
 absl::string_view DnsResultName(size_t index) { return NameAt({"ok", "failed"}, index); }
 absl::string_view VersionName(size_t) { return kVersion; }

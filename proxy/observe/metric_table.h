@@ -45,6 +45,8 @@ enum class TlsHandshake : uint8_t { kFull, kResumed, kFailed };
 enum class ResetStage : uint8_t { kBeforeResponse, kAfterResponse };
 // The counts that Upstream.breakers limits.
 enum class BreakerLimit : uint8_t { kConnections, kPending, kRequests, kRetries };
+// What became of a copy of a request. kCut: it fell behind, or its request ended before its body.
+enum class MirrorResult : uint8_t { kAnswered, kFailed, kCut, kDropped };
 enum class DnsResult : uint8_t { kOk, kFailed };
 
 // Counted by workers, whatever they work on.
@@ -92,6 +94,7 @@ enum class UpstreamMetric : uint8_t {
   kReceivedBytes,
   kPendingActive,
   kOverflows,  // By BreakerLimit.
+  kMirrored,   // By MirrorResult.
 };
 
 enum class EndpointMetric : uint8_t { kRequests, kRequestsActive, kFailures };
@@ -154,6 +157,7 @@ absl::string_view ConnectionRejectionName(size_t index);
 absl::string_view TlsHandshakeName(size_t index);
 absl::string_view ResetStageName(size_t index);
 absl::string_view BreakerLimitName(size_t index);
+absl::string_view MirrorResultName(size_t index);
 absl::string_view DnsResultName(size_t index);
 absl::string_view VersionName(size_t index);
 absl::string_view DetailsName(size_t index);
@@ -243,6 +247,11 @@ inline constexpr MetricFamily kUpstreamFamilies[] = {
      "\"pending\" and \"requests\" were answered 503 \"upstream_overflow\", \"retries\" (their "
      "limit or budget) passed a failure on.",
      "limit", 4, BreakerLimitName},
+    {"sluice_upstream_mirrored_total", kCounter,
+     "Copies of requests (Route.mirrors) that ended: \"answered\", \"failed\" (no connection, a "
+     "reset or its timeout), \"cut\" (it fell behind, or the request ended before its body did), "
+     "\"dropped\" (there was no endpoint, no room in the breakers or no memory).",
+     "result", 4, MirrorResultName},
 };
 
 inline constexpr MetricFamily kEndpointFamilies[] = {

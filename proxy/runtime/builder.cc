@@ -197,6 +197,9 @@ void Builder::CompileRoutes(Draft& draft) {
     const v1::Resource* service =
         route.service().empty() ? nullptr : FindParsed(draft, Kind::kService, route.service());
     compiled.upstream = service != nullptr ? service->service().upstream() : route.upstream();
+    compiled.traffic = ToRouteTraffic(*resource, service, draft.problems);
+    compiled.has_split = compiled.traffic != nullptr && compiled.traffic->split != nullptr;
+    compiled.has_mirrors = compiled.traffic != nullptr && !compiled.traffic->mirrors.empty();
     draft.compiled.emplace(name, std::move(compiled));
   }
 }

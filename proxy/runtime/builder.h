@@ -126,6 +126,7 @@ class Builder {
   void InsertConsumers(const std::set<std::string>& names, const Draft& draft,
                        plugins::ConsumerTable& table) const;
   void CommitStreamRoutes(Draft& draft);
+  void LeaseClusters(exchange::CompiledRoute& route);
   void CommitListeners(Draft& draft);
   void UpdateRoutes(const std::string& name, ListenerEntry& entry,
                     const std::vector<std::string>& removed, const Draft& draft);

@@ -161,6 +161,22 @@ bool Builder::IsServedBy(const v1::Resource& resource, const std::string& listen
   return names.empty() || std::find(names.begin(), names.end(), listener) != names.end();
 }
 
+void Builder::LeaseClusters(exchange::CompiledRoute& route) {
+  const auto lease = [this](const std::string& upstream, auto& target) {
+    std::shared_ptr<ClusterLease> lease = clusters_.Lease(upstream);
+    if (lease == nullptr) return;
+    target.cluster_slot = lease->slot();
+    target.cluster_lease = std::move(lease);
+  };
+  lease(route.upstream, route);
+  if (route.has_split) {
+    for (exchange::SplitTarget& each : route.traffic->split->targets()) lease(each.upstream, each);
+  }
+  if (route.has_mirrors) {
+    for (exchange::MirrorTarget& each : route.traffic->mirrors) lease(each.upstream, each);
+  }
+}
+
 void Builder::CommitListeners(Draft& draft) {
   // Routes first: listeners that stay take only what changed.
   std::vector<std::string> removed;
@@ -179,10 +195,7 @@ void Builder::CommitListeners(Draft& draft) {
       entry.bytes = std::string(bytes->second);
     }
     NoteUses(*draft.routes.at(name), name);
-    if (std::shared_ptr<ClusterLease> lease = clusters_.Lease(compiled.upstream)) {
-      compiled.cluster_slot = lease->slot();
-      compiled.cluster_lease = std::move(lease);
-    }
+    LeaseClusters(compiled);
     auto handle = std::make_shared<observe::GroupHandle<observe::RouteMetric>>(
         metrics_.Acquire<observe::RouteMetric>({name}));
     compiled.metrics = handle->group();

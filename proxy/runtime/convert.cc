@@ -60,6 +60,7 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   compiled.name = resource.name();
   compiled.plugin_order = {route.plugin_order().begin(), route.plugin_order().end()};
   compiled.upgrades = {route.upgrades().begin(), route.upgrades().end()};
+  compiled.allows_connect = route.connect();
   if (route.has_timeout()) compiled.timeout_ns = ToNanos(route.timeout());
   if (route.has_idle_timeout()) compiled.idle_timeout_ns = ToNanos(route.idle_timeout());
   if (route.has_total_timeout()) compiled.total_timeout_ns = ToNanos(route.total_timeout());

@@ -34,6 +34,7 @@ Worker::~Worker() {
   // Connections name their listeners, exchanges their clusters: in that order.
   for (auto& [name, listener] : listeners_) listener->CloseConnections();
   for (auto& listener : retired_) listener->CloseConnections();
+  exchange_.mirrors.Clear();
   loop_.RunOnce(absl::ZeroDuration());
   exchange_.clusters.clear();
 }

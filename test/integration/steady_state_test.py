@@ -46,6 +46,24 @@ name: alice
 credentials: {key_auth: [{key: s3cret}]}
 """
 
+# Divided, kept by a cookie, and copied.
+SPLIT = """
+---
+kind: Upstream
+name: other
+endpoints: [{address: "127.0.0.1:%(upstream)d"}]
+---
+kind: Upstream
+name: shadow
+endpoints: [{address: "127.0.0.1:%(upstream)d"}]
+---
+kind: Route
+name: all
+upstreams: [{upstream: other, when: {headers: {x-canary: yes}}}, {upstream: up}, {upstream: other}]
+sticky: {cookie: lane}
+mirrors: [{upstream: shadow}]
+"""
+
 SMALL = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 REALISTIC = (
     b"GET /users/8713/orders?page=2&sort=date HTTP/1.1\r\nHost: shop.example\r\n"
@@ -67,7 +85,8 @@ class SteadyStateTest(unittest.TestCase):
         upstream = Server(once(RESPONSE))
         self.addCleanup(upstream.close)
         self.proxy = Proxy(
-            LISTENER % {"upstream": upstream.port, "listener": listener} + routes,
+            LISTENER % {"upstream": upstream.port, "listener": listener} +
+            routes.replace("%(upstream)d", str(upstream.port)),
             environment=environment)
         self.addCleanup(self.proxy.stop)
         client = Client(self.proxy.port)
@@ -109,6 +128,9 @@ class AllocationTest(SteadyStateTest):
     def test_a_request_through_plugins_metrics_and_access_log_takes_nothing_from_the_heap(self):
         client = self.start(WITH_PLUGINS, "access_log: {path: /dev/null, format: json}")
         self.assert_takes_nothing(client, REALISTIC)
+
+    def test_a_request_that_is_divided_and_copied_takes_nothing_from_the_heap(self):
+        self.assert_takes_nothing(self.start(SPLIT), SMALL)
 
     def test_requests_on_many_connections_at_once_take_nothing_from_the_heap(self):
         clients = [self.start(PLAIN)] + [Client(self.proxy.port) for _ in range(15)]

@@ -28,9 +28,21 @@ std::string Keys(const Map& map) {
   return ShortList(keys, 4);
 }
 
+std::string UpstreamNames(
+    const google::protobuf::RepeatedPtrField<v1::WeightedUpstream>& upstreams) {
+  std::vector<std::string> names;
+  for (const v1::WeightedUpstream& each : upstreams) {
+    if (std::find(names.begin(), names.end(), each.upstream()) == names.end()) {
+      names.push_back(each.upstream());
+    }
+  }
+  return ShortList(names);
+}
+
 std::string Target(const v1::Route& route) {
   if (!route.upstream().empty()) return "Upstream/" + route.upstream();
   if (!route.service().empty()) return "Service/" + route.service();
+  if (route.upstreams_size() > 0) return "Upstream/" + UpstreamNames(route.upstreams());
   return "";
 }
 
@@ -129,7 +141,10 @@ std::vector<std::string> OwnCells(Kind kind, const v1::Resource& resource) {
               Target(resource.route()), Words(resource.route().groups(), "*"),
               Keys(resource.route().plugins())};
     case Kind::kService:
-      return {resource.service().upstream(), Keys(resource.service().plugins())};
+      return {resource.service().upstreams_size() > 0
+                  ? UpstreamNames(resource.service().upstreams())
+                  : resource.service().upstream(),
+              Keys(resource.service().plugins())};
     case Kind::kStreamRoute:
       return {Words(resource.stream_route().listeners(), "*"),
               Words(resource.stream_route().server_names(), "*"),

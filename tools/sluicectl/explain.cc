@@ -16,6 +16,7 @@
 #include "tools/sluicectl/print.h"
 #include "tools/sluicectl/probe.h"
 #include "tools/sluicectl/table.h"
+#include "tools/sluicectl/target.h"
 #include "tools/sluicectl/view.h"
 
 namespace sluice::sluicectl {
@@ -61,20 +62,6 @@ std::string ListenersText(const View& view) {
     texts.push_back(absl::StrCat(listener->name(), " (", listener->listener().address(), ")"));
   }
   return texts.empty() ? "none in this view" : absl::StrJoin(texts, ", ");
-}
-
-void PrintTarget(const View& view, const v1::Route& route) {
-  std::string upstream = route.upstream();
-  if (!route.service().empty()) {
-    const v1::Resource* service = view.Find(Kind::kService, route.service());
-    PrintField("service", route.service() + (service == nullptr ? " (does not exist)" : ""));
-    if (service != nullptr) upstream = service->service().upstream();
-  }
-  if (upstream.empty()) {
-    PrintField("upstream", "none: a plugin answers");
-    return;
-  }
-  PrintUpstream(view, upstream);
 }
 
 void PrintPlugins(const std::vector<PluginSource>& sources) {
@@ -230,7 +217,12 @@ class Explain final : public Command {
       PrintField("route", absl::StrCat(winner->name(), " (host ",
                                        explanation.host.empty() ? "any" : explanation.host,
                                        ", path ", explanation.path, ")"));
-      PrintTarget(view, winner->route());
+      if (request.method == "CONNECT" && !winner->route().connect()) {
+        PrintField("connect", "405: the route does not allow it");
+      }
+      for (const auto& [title, text] : TargetLines(view, winner->route(), request)) {
+        PrintField(title, text);
+      }
     } else if (!explanation.allowed_methods.empty()) {
       PrintField("route", "none: 405, Allow: " + explanation.allowed_methods);
     } else {

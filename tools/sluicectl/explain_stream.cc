@@ -11,31 +11,14 @@
 #include "base/status_macros.h"
 #include "tools/sluicectl/print.h"
 #include "tools/sluicectl/table.h"
+#include "tools/sluicectl/target.h"
 
 namespace sluice::sluicectl {
-
-using resource::Kind;
 
 void PrintField(absl::string_view title, absl::string_view text) {
   std::string left(title);
   left.resize(10, ' ');
   Print(absl::StrCat(left, text, "\n"));
-}
-
-void PrintUpstream(const View& view, const std::string& upstream) {
-  const v1::Resource* found = view.Find(Kind::kUpstream, upstream);
-  if (found == nullptr) {
-    PrintField("upstream", upstream + " (does not exist)");
-    return;
-  }
-  std::vector<std::string> addresses;
-  for (const v1::Endpoint& endpoint : found->upstream().endpoints()) {
-    addresses.push_back(endpoint.address());
-  }
-  PrintField(
-      "upstream",
-      absl::StrCat(upstream, " (",
-                   addresses.empty() ? "no configured endpoints" : ShortList(addresses, 5), ")"));
 }
 
 absl::StatusOr<std::string> ExplainStream(const View& view, const Probe& probe) {
@@ -55,7 +38,7 @@ absl::StatusOr<std::string> ExplainStream(const View& view, const Probe& probe) 
     served_by = winner.name();
     PrintField("route", absl::StrCat(served_by, " (server name ",
                                      explanation.host.empty() ? "any" : explanation.host, ")"));
-    PrintUpstream(view, winner.stream_route().upstream());
+    PrintField("upstream", DescribedUpstream(view, winner.stream_route().upstream()));
   }
   Table misses({"NEAR MISS", "WHY"});
   for (const match::NearMiss& miss : explanation.near_misses) {

@@ -13,9 +13,6 @@ namespace sluice::sluicectl {
 // there is none.
 absl::StatusOr<std::string> ExplainStream(const View& view, const Probe& probe);
 
-// Prints an upstream and its endpoints.
-void PrintUpstream(const View& view, const std::string& upstream);
-
 // Prints one line: what it is, and what is to be said.
 void PrintField(absl::string_view title, absl::string_view text);
 

@@ -356,6 +356,24 @@ paths: [/edge]
 methods: [POST]
 upstream: orders
 ---
+kind: Upstream
+name: next
+endpoints: [{address: "10.0.1.1:80"}]
+---
+kind: Upstream
+name: shadow
+---
+kind: Route
+name: split
+listeners: [public]
+hosts: [split.example]
+upstreams:
+- {upstream: next, when: {headers: {x-beta: "*"}, query: {to: next}}}
+- {upstream: orders, weight: 3}
+- {upstream: next}
+sticky: {cookie: lane}
+mirrors: [{upstream: shadow, percent: 10%}]
+---
 kind: ConsumerGroup
 name: gold
 plugins:
@@ -437,6 +455,18 @@ class ExplainTest(DeskTest):
         self.assertRegex(out, r"key_auth +authenticate +Route/orders")
         self.assertRegex(out, r"limit_count +limit +PluginSet/standard +Service/orders")
         self.assertRegex(out, r"request_id +trace +removed by Route/orders +Service/orders")
+
+    def test_a_split_says_what_takes_the_request_or_what_is_drawn(self):
+        out = self.explain("GET", "http://split.example:8080/")
+        self.assertRegex(out, r"upstream +drawn by weight: 75% orders \(10\.0\.0\.1:80\), "
+                              r"25% next \(.*\); kept by the cookie lane")
+        self.assertRegex(out, r"mirror +10% to shadow \(")
+        out = self.explain("GET", "http://split.example:8080/?to=next", "-H", "X-Beta: 1")
+        self.assertRegex(out, r"upstream +next \(.*\) by headers\.x-beta, query\.to\n")
+
+    def test_connect_is_explained(self):
+        out = self.explain("CONNECT", "http://split.example:8080/")
+        self.assertRegex(out, r"connect +405: the route does not allow it")
 
     def test_a_consumer_brings_its_groups_plugins(self):
         out = self.explain("GET", "http://api.example.com:8080/orders/7", "--consumer", "alice")
