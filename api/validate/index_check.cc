@@ -349,7 +349,7 @@ class ChangeCheck {
                           !before->route->has_target &&
                           !Answers(key, *before->route, Time::kBefore);
     Refuse(key, "upstream", "neither an upstream nor a service is given, and no plugin answers",
-           "one of upstream and service, or the plugin redirect or respond", was_lost);
+           "one of upstream, upstreams and service, or the plugin redirect or respond", was_lost);
   }
 
   // Routes that the change leaves alone may have answered only by the plugin set as it was.

@@ -75,6 +75,22 @@ TEST_F(IndexTest, WhatIsReferredToMustExist) {
                           "\"orders\"?"));
 }
 
+TEST_F(IndexTest, EveryUpstreamOfASplitAndEveryMirrorIsReferredTo) {
+  Load("kind: Upstream\nname: a\n---\nkind: Upstream\nname: b\n---\nkind: Upstream\nname: c\n---\n"
+       "kind: Route\nname: r\nupstreams: [{upstream: a}, {upstream: b, weight: 0}]\n"
+       "mirrors: [{upstream: c}]\n");
+  EXPECT_THAT(Check("kind: Service\nname: s\nupstreams: [{upstream: a}, {upstream: missing}]\n"),
+              ElementsAre("Service \"s\": upstreams[1].upstream: there is no Upstream \"missing\"; "
+                          "want the name of an Upstream that exists"));
+  for (const char* upstream : {"a", "b", "c"}) {
+    EXPECT_THAT(Check("", {{Kind::kUpstream, "", upstream}}),
+                ElementsAre(absl::StrCat("Upstream \"", upstream,
+                                         "\": cannot be deleted: it is referred to by Route "
+                                         "\"r\"; want references to it removed, or deleted too, in "
+                                         "the same change")));
+  }
+}
+
 TEST_F(IndexTest, PluginsReferToo) {
   EXPECT_THAT(Check("kind: PluginSet\nname: s\nplugins: {consumer_restriction: {deny: "
                     "{consumers: [mallory]}}}\n"),
@@ -325,7 +341,7 @@ TEST_F(IndexTest, ACredentialBelongsToOneConsumer) {
 
 constexpr absl::string_view kNoAnswer =
     ": upstream: neither an upstream nor a service is given, and no plugin answers; want one of "
-    "upstream and service, or the plugin redirect or respond";
+    "upstream, upstreams and service, or the plugin redirect or respond";
 
 TEST_F(IndexTest, ARouteWithoutTargetNeedsAPluginThatAnswers) {
   EXPECT_THAT(Check("kind: Route\nname: r\n"), ElementsAre(absl::StrCat("Route \"r\"", kNoAnswer)));

@@ -160,6 +160,31 @@ TEST_F(H1PoolTest, AFreshConnectionIsOpenedThoughAnotherIsFree) {
   EXPECT_EQ(pool_->connection_count(), 2u);
 }
 
+TEST_F(H1PoolTest, WhoWantsAFreshConnectionIsGivenNoneThatComesFree) {
+  net::Fd server;
+  auto first = Connected(&server);
+  const auto fresh = NewRequest(/*fresh=*/true);
+  Finish(*first, server);
+  while (!fresh->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_FALSE(fresh->is_reused());
+}
+
+TEST_F(H1PoolTest, UsedConnectionsMakeRoomForAFreshOne) {
+  settings_.breaker_limits.connections = 2;
+  MakePoolWith(settings_);
+  net::Fd one, two;
+  auto busy = Connected(&one);
+  Finish(*Connected(&two), two);
+  const auto first = NewRequest(/*fresh=*/true);
+  while (!first->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_TRUE(IsClosedByPeer(two)) << "it was idle";
+  const auto second = NewRequest(/*fresh=*/true);
+  Finish(*busy, one);
+  while (!second->has_stream()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_FALSE(second->is_reused());
+  EXPECT_EQ(pool_->connection_count(), 2u);
+}
+
 TEST_F(H1PoolTest, WhoWaitsGetsAConnectionThatComesFreeBeforeItsOwnIsOpen) {
   net::Fd server;
   auto first = Connected(&server);

@@ -1,37 +1,45 @@
 """Endpoints are killed, hang, reset and answer garbage under load: no idempotent request fails while
 one endpoint is sound, and no POST is delivered twice.
 
-SLUICE_CHAOS_SECONDS and SLUICE_CHAOS_CLIENTS make it longer and larger than CI needs.
+SLUICE_CHAOS_SECONDS and SLUICE_CHAOS_CLIENTS make it longer and larger than CI needs. Before a
+release SLUICE_CHAOS_RATE=20000 adds so many requests a second for a minute, by programs that can
+send and answer them; it wants eight cores for itself.
 """
 
+import json
 import os
 import random
 import socket
+import subprocess
 import threading
 import time
 import unittest
 
-from harness.process import Proxy
+from harness.process import Proxy, free_port, runfile
 from harness.raw import Client, Server
 
-CONFIG = """
+LISTENER = """
 kind: Listener
 name: public
 address: 127.0.0.1:{port}
----
-kind: Upstream
-name: up
-endpoints: [%s]
-connect_timeout: 250ms
-breakers: {connections: 100000, pending: 100000, requests: 100000, retries: 100000}
----
-kind: Route
-name: all
-upstream: up
-retry: {attempts: 5, on: [5xx], per_try_timeout: 250ms, budget: 100%%, min_retries: 1000}
 """
 
-SECONDS = float(os.environ.get("SLUICE_CHAOS_SECONDS", "6"))
+ROUTE = """---
+kind: Upstream
+name: %(name)s
+endpoints: [%(endpoints)s]
+connect_timeout: 250ms
+breakers: {connections: 100000, pending: 100000, requests: 100000, retries: 100000}
+retry: {attempts: 5, on: [5xx], per_try_timeout: 250ms, budget: 100%%, min_retries: 1000}
+---
+kind: Route
+name: %(name)s
+paths: [%(path)s]
+upstream: %(name)s
+"""
+
+RATE = int(os.environ.get("SLUICE_CHAOS_RATE", "0"))
+SECONDS = float(os.environ.get("SLUICE_CHAOS_SECONDS", "60" if RATE else "6"))
 CLIENTS = int(os.environ.get("SLUICE_CHAOS_CLIENTS", "4"))
 ENDPOINTS = 4
 FAULTS = ("kill", "hang", "reset", "garbage", "error", "cut_head")
@@ -89,6 +97,58 @@ class Endpoint:
         self.server.close()
 
 
+class FastEndpoint:
+    """A server in a process of its own, which is another process for each way to fail."""
+
+    FAULTS = {"hang": "hang", "reset": "reset-on-accept", "garbage": "close-after-request",
+              "error": "half-503", "cut_head": "close-after-request"}
+
+    def __init__(self):
+        self.port = free_port()
+        self._process = None
+        self.recover()
+
+    def fail(self, mode):
+        self.close()
+        if mode != "kill":
+            self._start("--fault=" + self.FAULTS[mode])
+
+    def recover(self):
+        self.close()
+        self._start()
+
+    def _start(self, *arguments):
+        self._process = subprocess.Popen(
+            [runfile("tools/bench/hairpin/hairpin"), "--serve",
+             "--upstream=127.0.0.1:%d" % self.port, *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout.readline(), "the endpoint did not start"
+
+    def close(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+class Rate:
+    """Requests at a rate, from a process of its own."""
+
+    def __init__(self, port):
+        self._process = subprocess.Popen(
+            [runfile("tools/bench/hairpin/hairpin"), "--target=127.0.0.1:%d" % port, "--upstream=",
+             "--path=/fast", "--rate=%d" % RATE, "--warmup=0s", "--duration=%ds" % SECONDS,
+             "--connections=512"], stdout=subprocess.PIPE, text=True)
+
+    def result(self):
+        return json.loads(self._process.communicate()[0])
+
+
+def route(name, path, endpoints):
+    return ROUTE % {"name": name, "path": path, "endpoints": ", ".join(
+        '{address: "127.0.0.1:%d"}' % endpoint.port for endpoint in endpoints)}
+
+
 class ChaosTest(unittest.TestCase):
     def time_to_recover(self, proxy, since):
         """From `since` to the first of many requests in a row that need no retry and succeed."""
@@ -102,11 +162,14 @@ class ChaosTest(unittest.TestCase):
 
     def test_no_idempotent_request_fails_while_one_endpoint_is_sound(self):
         endpoints = [Endpoint() for _ in range(ENDPOINTS)]
-        for endpoint in endpoints:
+        # Of requests at a rate, which endpoints in this language could not answer.
+        fast = [FastEndpoint() for _ in range(ENDPOINTS if RATE else 0)]
+        for endpoint in endpoints + fast:
             self.addCleanup(endpoint.close)
-        proxy = Proxy(CONFIG % ", ".join(
-            '{address: "127.0.0.1:%d"}' % endpoint.port for endpoint in endpoints), workers=2)
+        proxy = Proxy(LISTENER + route("all", "/*", endpoints) + route("fast", "/fast", fast),
+                      workers=2)
         self.addCleanup(proxy.stop)
+        rate = Rate(proxy.port) if RATE else None
         end = threading.Event()
         failures, counts, lock = [], {"GET": 0, "POST": 0, "failed POST": 0}, threading.Lock()
 
@@ -140,11 +203,12 @@ class ChaosTest(unittest.TestCase):
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:
             sound = choose.randrange(ENDPOINTS)
-            for i, endpoint in enumerate(endpoints):
-                if i != sound:
-                    endpoint.fail(choose.choice(FAULTS))
+            for i in set(range(ENDPOINTS)) - {sound}:
+                fault = choose.choice(FAULTS)
+                for endpoint in endpoints[i:i + 1] + fast[i:i + 1]:
+                    endpoint.fail(fault)
             time.sleep(0.7)
-            for endpoint in endpoints:
+            for endpoint in endpoints + fast:
                 endpoint.recover()
             recovered = time.monotonic()
             recovery = max(recovery, self.time_to_recover(proxy, recovered))
@@ -156,6 +220,11 @@ class ChaosTest(unittest.TestCase):
             counts["GET"], len(failures), counts["POST"], counts["failed POST"], recovery))
         self.assertEqual(failures, [])
         self.assertLess(recovery, 2)
+        if rate is not None:
+            result = rate.result()
+            print("chaos: at a rate %d answered, %s" % (result["requests"], result["failures"]))
+            self.assertEqual((result["failures"]["total"], result["unfinished"]), (0, 0))
+            self.assertGreater(result["requests"], 0.99 * RATE * SECONDS)
         self.assertGreater(counts["GET"], 100)
         delivered = {}
         for endpoint in endpoints:
