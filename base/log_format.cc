@@ -57,6 +57,8 @@ constexpr LogOperatorInfo kOperators[] = {
     {"CONSUMER", F::kConsumer, A::kNone, false, "Name of the Consumer who called."},
     {"UPSTREAM_CLUSTER", F::kUpstream, A::kNone, false, "Name of the Upstream."},
     {"UPSTREAM_HOST", F::kUpstreamHost, A::kNone, false, "Address of the endpoint, with port."},
+    {"UPSTREAM_TRANSPORT_FAILURE_REASON", F::kUpstreamTransportFailure, A::kNone, false,
+     "Why TLS to that endpoint failed, such as certificate_has_expired or name_mismatch."},
     {"UPSTREAM_REQUEST_ATTEMPT_COUNT", F::kAttempts, A::kNone, true,
      "How often the request was sent to endpoints; 0 if the proxy answered."},
     {"GENERATION", F::kGeneration, A::kNone, true,

@@ -54,6 +54,7 @@ enum class LogField : uint8_t {
   kConsumer,
   kUpstream,
   kUpstreamHost,
+  kUpstreamTransportFailure,
   kAttempts,
   kGeneration,
   kNode,

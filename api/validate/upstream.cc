@@ -8,6 +8,7 @@
 #include "api/validate/kinds.h"
 #include "api/validate/plugin_map.h"
 #include "api/validate/syntax.h"
+#include "api/validate/upstream_tls.h"
 #include "sluice/v1/service.pb.h"
 #include "sluice/v1/upstream.pb.h"
 
@@ -119,6 +120,7 @@ void CheckUpstream(const Upstream& upstream, const Field& field) {
         .Refuse("has no meaning for http2, whose connections are of several clients",
                 "protocol: http1, or the field left out");
   }
+  if (upstream.has_tls()) CheckUpstreamTls(upstream.tls(), field.At("tls"));
 }
 
 void CheckService(const v1::Service& service, const Field& field) {

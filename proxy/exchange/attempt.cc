@@ -49,6 +49,7 @@ void Attempt::OnConnectFailed(ResetReason reason) {
   using observe::ConnectFailure;
   const ConnectFailure failure = reason == ResetReason::kConnectTimeout ? ConnectFailure::kTimeout
                                  : reason == ResetReason::kOverload     ? ConnectFailure::kOther
+                                 : http::IsTlsFailure(reason)           ? ConnectFailure::kTls
                                                                         : ConnectFailure::kRefused;
   worker_.metrics.Add(cluster_->settings().metrics, UpstreamMetric::kConnectFailures, failure);
   Failed(reason);

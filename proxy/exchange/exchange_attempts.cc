@@ -126,6 +126,7 @@ void Exchange::StartAttempt(upstream::Permit retry) {
                     Attempt::Permits{std::move(request), std::move(retry)});
   attempt.set_prelude(ProxyHeaderFor(settings));
   summary_.endpoint = arena_.Copy(attempt.endpoint().name);
+  summary_.transport_failure = {};
   const Attempt::Started started = attempt.Start(wants_fresh_);
   if (started == Attempt::Started::kOverflow) {
     attempts_.Remove(attempt);
@@ -268,8 +269,17 @@ void Exchange::OnAttemptReset(ResetReason reason, Attempt& attempt) {
   const Outcome outcome{.reset = reason,
                         .has_sent_bytes = attempt.has_sent_bytes(),
                         .was_reused = attempt.was_reused()};
+  if (http::IsTlsFailure(reason)) {
+    summary_.transport_failure = arena_.Copy(attempt.pool().tls_failure());
+  }
   if (Retry(attempt, outcome)) return;
   switch (reason) {
+    case ResetReason::kTlsFailed:
+      return ReplyWithReason("upstream_tls_handshake_failed");
+    case ResetReason::kTlsUntrusted:
+      return ReplyWithReason("upstream_certificate_invalid");
+    case ResetReason::kTlsNoProtocol:
+      return ReplyWithReason("upstream_http2_not_negotiated");
     case ResetReason::kConnectFailed:
       return ReplyWithReason("upstream_connect_refused");
     case ResetReason::kConnectTimeout:

@@ -53,6 +53,7 @@ void Exchange::WriteLog() {
   record.consumer = consumer_name_;
   record.upstream = upstream_name_;
   record.upstream_host = summary_.endpoint;
+  record.upstream_transport_failure = summary_.transport_failure;
   record.attempts = summary_.attempts;
   record.generation = summary_.generation;
   record.node = worker_.node;

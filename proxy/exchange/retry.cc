@@ -11,8 +11,7 @@ using upstream::RetryPolicy;
 namespace {
 
 bool FailedToConnect(const Outcome& outcome) {
-  return outcome.kind == Outcome::Kind::kReset && (outcome.reset == ResetReason::kConnectFailed ||
-                                                   outcome.reset == ResetReason::kConnectTimeout);
+  return outcome.kind == Outcome::Kind::kReset && http::IsConnectFailure(outcome.reset);
 }
 
 // Nothing of the request was processed.
@@ -33,6 +32,9 @@ bool WantsReset(const RetryPolicy& policy, ResetReason reason) {
   switch (reason) {
     case ResetReason::kConnectFailed:
     case ResetReason::kConnectTimeout:
+    case ResetReason::kTlsFailed:
+    case ResetReason::kTlsUntrusted:
+    case ResetReason::kTlsNoProtocol:
       return policy.Has(RetryOn::kConnectFailure);
     case ResetReason::kPeerRefused:
       return policy.Has(RetryOn::kRefusedStream) || policy.Has(RetryOn::kReset);

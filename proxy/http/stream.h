@@ -32,9 +32,24 @@ enum class ResetReason : uint8_t {
   kProtocolError,  // The peer broke the protocol.
   kConnectFailed,  // No connection came about: refused or unreachable.
   kConnectTimeout,
+  kTlsFailed,     // No common ground, or the peer refused us: it has seen nothing of a request.
+  kTlsUntrusted,  // Its certificate was refused.
+  kTlsNoProtocol,  // It does not speak the protocol that was asked for by ALPN.
   kLocalReset,  // We ended it.
   kOverload,    // No memory or descriptors.
 };
+
+// TLS is why there is no connection.
+inline bool IsTlsFailure(ResetReason reason) {
+  return reason == ResetReason::kTlsFailed || reason == ResetReason::kTlsUntrusted ||
+         reason == ResetReason::kTlsNoProtocol;
+}
+
+// Nothing of a request was seen by anybody.
+inline bool IsConnectFailure(ResetReason reason) {
+  return reason == ResetReason::kConnectFailed || reason == ResetReason::kConnectTimeout ||
+         IsTlsFailure(reason);
+}
 
 // What the codec found wrong with a request before there was an exchange, or what the exchange
 // answers on its own: an HTTP status and a stable detail of the registry (observe/response_flags).

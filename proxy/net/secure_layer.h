@@ -70,6 +70,15 @@ class SecureLayer {
   // "unknown_ca", ...; "" if neither is the case.
   virtual absl::string_view failure() const = 0;
 
+  // Whose fault that is. kNone as well for what broke after the peer had accepted us.
+  enum class Fault : uint8_t {
+    kNone,
+    kHandshake,    // What came is no TLS, there is no common ground, or the peer refused us.
+    kCertificate,  // We refused the peer's.
+    kProtocol,     // There is no protocol that both want (ALPN).
+  };
+  virtual Fault fault() const = 0;
+
  protected:
   Buffer wire_;
 };

@@ -54,6 +54,7 @@ bool IsText(LogField field) {
     case F::kConsumer:
     case F::kUpstream:
     case F::kUpstreamHost:
+    case F::kUpstreamTransportFailure:
     case F::kNode:
     case F::kHostname:
     case F::kTlsVersion:
@@ -232,6 +233,8 @@ class Value {
         return Text(record.upstream);
       case F::kUpstreamHost:
         return Text(record.upstream_host);
+      case F::kUpstreamTransportFailure:
+        return Text(record.upstream_transport_failure);
       case F::kAttempts:
         return Number(record.attempts);
       case F::kGeneration:

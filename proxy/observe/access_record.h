@@ -56,6 +56,7 @@ struct AccessRecord {
   absl::string_view consumer;
   absl::string_view upstream;
   absl::string_view upstream_host;
+  absl::string_view upstream_transport_failure;  // Of TLS.
   uint32_t attempts = 0;
   uint64_t generation = 0;
   absl::string_view node;

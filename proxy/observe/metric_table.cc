@@ -76,7 +76,7 @@ static_assert(kFamiliesOf<RouteMetric>.size() ==
 static_assert(kFamiliesOf<StreamRouteMetric>.size() ==
               static_cast<size_t>(StreamRouteMetric::kSentBytes) + 1);
 static_assert(kFamiliesOf<UpstreamMetric>.size() ==
-              static_cast<size_t>(UpstreamMetric::kMirrored) + 1);
+              static_cast<size_t>(UpstreamMetric::kTlsHandshakes) + 1);
 static_assert(kFamiliesOf<EndpointMetric>.size() ==
               static_cast<size_t>(EndpointMetric::kFailures) + 1);
 
@@ -88,7 +88,7 @@ absl::string_view CodeClassName(size_t index) {
   return NameAt({"1xx", "2xx", "3xx", "4xx", "5xx", "none"}, index);
 }
 absl::string_view ConnectFailureName(size_t index) {
-  return NameAt({"refused", "timeout", "other"}, index);
+  return NameAt({"refused", "timeout", "other", "tls"}, index);
 }
 absl::string_view ConnectionRejectionName(size_t index) {
   return NameAt({"limit", "overload", "proxy_source", "proxy_header", "proxy_timeout"}, index);

@@ -33,7 +33,7 @@ inline CodeClass CodeClassOf(int status) {
                                        : CodeClass::kNone;
 }
 
-enum class ConnectFailure : uint8_t { kRefused, kTimeout, kOther };
+enum class ConnectFailure : uint8_t { kRefused, kTimeout, kOther, kTls };
 enum class ConnectionRejection : uint8_t {
   kLimit,
   kOverload,
@@ -93,8 +93,9 @@ enum class UpstreamMetric : uint8_t {
   kSentBytes,
   kReceivedBytes,
   kPendingActive,
-  kOverflows,  // By BreakerLimit.
-  kMirrored,   // By MirrorResult.
+  kOverflows,      // By BreakerLimit.
+  kMirrored,       // By MirrorResult.
+  kTlsHandshakes,  // By TlsHandshake.
 };
 
 enum class EndpointMetric : uint8_t { kRequests, kRequestsActive, kFailures };
@@ -230,7 +231,7 @@ inline constexpr MetricFamily kUpstreamFamilies[] = {
     {"sluice_upstream_connections_total", kCounter, "Connections established."},
     {"sluice_upstream_connections_active", kGauge, "Connections open now, unused ones included."},
     {"sluice_upstream_connect_failures_total", kCounter, "Connections that did not come about.",
-     "reason", 3, ConnectFailureName},
+     "reason", 4, ConnectFailureName},
     {"sluice_upstream_resets_total", kCounter,
      "Attempts that the endpoint cut, before its response began or after.", "stage", 2,
      ResetStageName},
@@ -252,6 +253,10 @@ inline constexpr MetricFamily kUpstreamFamilies[] = {
      "reset or its timeout), \"cut\" (it fell behind, or the request ended before its body did), "
      "\"dropped\" (there was no endpoint, no room in the breakers or no memory).",
      "result", 4, MirrorResultName},
+    {"sluice_upstream_tls_handshakes_total", kCounter,
+     "TLS handshakes with endpoints that ended: in full, as the continuation of an earlier session, "
+     "or not at all.",
+     "result", 3, TlsHandshakeName},
 };
 
 inline constexpr MetricFamily kEndpointFamilies[] = {

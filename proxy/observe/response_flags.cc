@@ -53,6 +53,15 @@ constexpr auto kTable = std::to_array<Reason>({
      "The endpoint refused the connection or is unreachable. Nothing was sent."},
     {"upstream_connect_timeout", 504, F::kUpstreamConnectFailed, "connection_timeout",
      "No connection within the upstream's connect_timeout. Nothing was sent."},
+    {"upstream_tls_handshake_failed", 503, F::kUpstreamConnectFailed, "tls_protocol_error",
+     "The endpoint does not speak TLS as the upstream asks for it, or did not accept our "
+     "certificate. It has seen nothing of the request."},
+    {"upstream_certificate_invalid", 503, F::kUpstreamConnectFailed, "tls_certificate_error",
+     "The endpoint's certificate is of no authority that the upstream's `tls` trusts, of another "
+     "name, or expired. Nothing was sent."},
+    {"upstream_http2_not_negotiated", 503, F::kUpstreamConnectFailed, "tls_protocol_error",
+     "The upstream's protocol is http2, and the endpoint does not agree on it (ALPN). Nothing was "
+     "sent."},
     {"upstream_reset_before_response", 502, F::kUpstreamTerminated, "connection_terminated",
      "The endpoint closed or reset before it answered, and the request could not be repeated "
      "safely."},

@@ -80,7 +80,7 @@ struct Reason {
 
 // In the order of the reference.
 std::span<const Reason> AllReasons();
-inline constexpr size_t kReasons = 60;
+inline constexpr size_t kReasons = 63;
 
 // Null for details that are not the proxy's own: those of plugins. About 20 ns.
 const Reason* FindReason(absl::string_view details);

@@ -32,6 +32,7 @@ Builder::Outcome Builder::Build(const Change& change) {
   Sort(change, draft);
   CompileLayers(draft);
   CompileCertificates(draft);
+  CompileUpstreams(change, draft);
   CheckListeners(draft);
   CollectRoutes(draft);
   CompileRoutes(draft);
@@ -91,6 +92,31 @@ void Builder::CompileCertificates(Draft& draft) const {
   }
 }
 
+std::shared_ptr<const net::tls::Certificate> Builder::FindCertificate(
+    const Draft& draft, const std::string& name) const {
+  if (const auto it = draft.certificates.find(name); it != draft.certificates.end()) {
+    return it->second;
+  }
+  const auto it = certificates_.find(name);
+  return it != certificates_.end() ? it->second : nullptr;
+}
+
+// One whose client certificate changes changes itself.
+void Builder::CompileUpstreams(const Change& change, Draft& draft) {
+  Parsed& upserts = draft.upserts[Kind::kUpstream];
+  for (const auto& [name, resource] : upstreams_with_certificate_) {
+    const bool stays = !change.is_full && !draft.removals[Kind::kUpstream].contains(name);
+    if (stays && draft.certificates.contains(resource->upstream().tls().certificate())) {
+      upserts.try_emplace(name, resource);
+    }
+  }
+  const auto find = [&](const std::string& name) { return FindCertificate(draft, name); };
+  for (const auto& [name, resource] : upserts) {
+    if (!resource->upstream().has_tls()) continue;
+    draft.upstream_tls[name] = ToUpstreamTls(*resource, find, system_trust_, draft.problems);
+  }
+}
+
 void Builder::CheckListeners(Draft& draft) const {
   for (const auto& [name, resource] : draft.upserts[Kind::kListener]) {
     CheckListener(*resource, draft);
@@ -118,13 +144,7 @@ void Builder::CheckListener(const v1::Resource& resource, Draft& draft) const {
     spec.access_log = ToAccessLog(resource, log_, draft.problems);
   }
   if (!resource.listener().has_tls()) return;
-  const auto find = [&](const std::string& name) -> std::shared_ptr<const net::tls::Certificate> {
-    if (const auto it = draft.certificates.find(name); it != draft.certificates.end()) {
-      return it->second;
-    }
-    const auto it = certificates_.find(name);
-    return it != certificates_.end() ? it->second : nullptr;
-  };
+  const auto find = [&](const std::string& name) { return FindCertificate(draft, name); };
   spec.tls = ToServerContext(resource, find, tickets_->Of(resource.name()), draft.problems);
 }
 

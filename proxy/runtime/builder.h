@@ -24,6 +24,7 @@
 #include "proxy/runtime/plugin_layers.h"
 #include "proxy/runtime/snapshot.h"
 #include "proxy/runtime/ticket_book.h"
+#include "proxy/runtime/upstream_tls.h"
 
 namespace sluice::runtime {
 
@@ -107,6 +108,10 @@ class Builder {
   void Sort(const Change& change, Draft& draft) const;
   void CompileLayers(Draft& draft) const;
   void CompileCertificates(Draft& draft) const;
+  // Null if there is none.
+  std::shared_ptr<const net::tls::Certificate> FindCertificate(const Draft& draft,
+                                                               const std::string& name) const;
+  void CompileUpstreams(const Change& change, Draft& draft);
   void CheckListeners(Draft& draft) const;
   void CheckListener(const v1::Resource& listener, Draft& draft) const;
   bool UsesChangedCertificate(const v1::Resource& listener, const Draft& draft) const;
@@ -121,6 +126,7 @@ class Builder {
   void Commit(const Change& change, Draft& draft);
   void CommitClusters(const Change& change, Draft& draft);
   void CommitTickets(const Change& change, Draft& draft);
+  void NoteUpstreamCertificates(const Change& change, Draft& draft);
   std::set<std::string> ChangedConsumers(const Draft& draft) const;
   void RemoveCredentials(const std::set<std::string>& names, plugins::ConsumerTable& table) const;
   void InsertConsumers(const std::set<std::string>& names, const Draft& draft,
@@ -157,6 +163,9 @@ class Builder {
   std::map<Kind, Parsed> parsed_;  // Kind, name. All kinds but Route and Upstream.
   std::map<std::string, std::shared_ptr<const net::tls::Certificate>> certificates_;
   const std::unique_ptr<TicketBook> tickets_ = std::make_unique<TicketBook>();
+  // Upstreams that name a certificate, with which they change.
+  Parsed upstreams_with_certificate_;
+  SystemTrust system_trust_{SystemTrust::PathFromEnvironment()};
   std::map<Kind, Layers> layers_;  // Kind, name: Service, PluginSet, GlobalRule, Consumer...
   absl::flat_hash_map<std::string, RouteEntry> routes_;
   // Who uses what: "Service/x" or "PluginSet/x" to names of routes.

@@ -78,7 +78,11 @@ void Builder::Commit(const Change& change, Draft& draft) {
 }
 
 void Builder::CommitClusters(const Change& change, Draft& draft) {
-  for (const auto& [name, resource] : draft.upserts[Kind::kUpstream]) clusters_.Upsert(*resource);
+  NoteUpstreamCertificates(change, draft);
+  for (const auto& [name, resource] : draft.upserts[Kind::kUpstream]) {
+    const auto tls = draft.upstream_tls.find(name);
+    clusters_.Upsert(*resource, tls == draft.upstream_tls.end() ? nullptr : tls->second);
+  }
   if (change.is_full) {
     clusters_.ClearEndpoints();
     clusters_.RemoveAbsent(draft.upserts[Kind::kUpstream]);
@@ -92,6 +96,20 @@ void Builder::CommitTickets(const Change& change, Draft& draft) {
   for (const GivenTicketKeys& given : change.ticket_upserts) tickets_->Give(given);
   for (const std::string& listener : change.ticket_removals) tickets_->TakeBack(listener);
   for (const std::string& name : draft.removals[Kind::kListener]) tickets_->Forget(name);
+}
+
+void Builder::NoteUpstreamCertificates(const Change& change, Draft& draft) {
+  if (change.is_full) upstreams_with_certificate_.clear();
+  for (const std::string& name : draft.removals[Kind::kUpstream]) {
+    upstreams_with_certificate_.erase(name);
+  }
+  for (const auto& [name, resource] : draft.upserts[Kind::kUpstream]) {
+    if (resource->upstream().tls().certificate().empty()) {
+      upstreams_with_certificate_.erase(name);
+    } else {
+      upstreams_with_certificate_[name] = resource;
+    }
+  }
 }
 
 // Those that are upserted or removed, and those of groups that are.

@@ -26,6 +26,7 @@ struct Builder::Draft {
   std::map<std::string, exchange::CompiledRoute> compiled;
   std::map<std::string, stream::CompiledStreamRoute> stream_routes;
   std::map<std::string, std::shared_ptr<const net::tls::Certificate>> certificates;
+  std::map<std::string, std::shared_ptr<const upstream::Tls>> upstream_tls;
   std::map<std::string, ListenerSpec> listeners;
   absl::flat_hash_map<std::string, ChainPair> shared_chains;
   bool keeps_shared_chains = true;

@@ -35,7 +35,7 @@ uint32_t ClusterBook::TakeSlot() {
   return slot;
 }
 
-void ClusterBook::Upsert(const v1::Resource& resource) {
+void ClusterBook::Upsert(const v1::Resource& resource, std::shared_ptr<const upstream::Tls> tls) {
   Book& book = books_[resource.name()];
   if (book.lease == nullptr) {
     book.lease = std::make_shared<ClusterLease>(*this, TakeSlot());
@@ -50,6 +50,7 @@ void ClusterBook::Upsert(const v1::Resource& resource) {
   settings.metrics_owner = book.metrics;
   settings.breaker = book.breaker;
   settings.board = book.board;
+  settings.tls = std::move(tls);
   book.settings = std::make_shared<const upstream::Settings>(std::move(settings));
   book.configured.clear();
   for (const v1::Endpoint& endpoint : resource.upstream().endpoints()) {

@@ -43,7 +43,8 @@ class ClusterBook {
   ClusterBook(const Clock& clock, observe::MetricRegistry& metrics, std::string zone)
       : clock_(clock), metrics_(metrics), zone_(std::move(zone)) {}
 
-  void Upsert(const v1::Resource& upstream);
+  // `tls`: how its connections are encrypted; null: not at all.
+  void Upsert(const v1::Resource& upstream, std::shared_ptr<const upstream::Tls> tls);
   void Remove(const std::string& name);
   // Removes all upstreams that `kept` lacks.
   template <typename Map>

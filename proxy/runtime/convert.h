@@ -47,7 +47,7 @@ void FillBalancing(const v1::Upstream& upstream, const std::string& own_zone,
 // Null if it asks for none.
 std::shared_ptr<const upstream::SubsetChoice> ToSubsetChoice(const v1::Route& route);
 
-// Without what the builder keeps (metrics and breaker), and what FillBalancing() does.
+// Without what the builder keeps (metrics, breaker and TLS), and what FillBalancing() does.
 upstream::Settings ToUpstreamSettings(const v1::Resource& upstream);
 
 }  // namespace sluice::runtime

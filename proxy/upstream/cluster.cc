@@ -1,6 +1,6 @@
 #include "proxy/upstream/cluster.h"
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 
 namespace sluice::upstream {
 namespace {
@@ -9,7 +9,8 @@ namespace {
 bool SameConnections(const Settings& a, const Settings& b) {
   return a.protocol == b.protocol && a.connect_timeout_ns == b.connect_timeout_ns &&
          a.idle_timeout_ns == b.idle_timeout_ns && a.max_idle == b.max_idle &&
-         a.max_streams == b.max_streams && a.proxy_protocol == b.proxy_protocol;
+         a.max_streams == b.max_streams && a.proxy_protocol == b.proxy_protocol &&
+         SameTls(a.tls.get(), b.tls.get());
 }
 
 }  // namespace
@@ -34,10 +35,12 @@ void Cluster::Update(std::shared_ptr<const Settings> settings,
   settings_ = std::move(settings);
   endpoints_ = std::move(endpoints);
   balancer_.Adopt(settings_, endpoints_);
-  absl::flat_hash_set<net::Address> kept;
-  for (const Endpoint& endpoint : endpoints_->endpoints) kept.insert(endpoint.address);
+  absl::flat_hash_map<net::Address, const Endpoint*> present;
+  for (const Endpoint& endpoint : endpoints_->endpoints) present[endpoint.address] = &endpoint;
   for (auto it = pools_.begin(); it != pools_.end();) {
-    if (keeps_pools && kept.contains(it->first)) {
+    const auto endpoint = present.find(it->first);
+    if (keeps_pools && endpoint != present.end() &&
+        it->second->destination() == DestinationOf(*settings_, *endpoint->second)) {
       it->second->Adopt(settings_);
       ++it;
       continue;
@@ -51,9 +54,9 @@ void Cluster::Update(std::shared_ptr<const Settings> settings,
 Pool& Cluster::PoolOf(uint32_t endpoint) {
   Pool*& pool = pool_of_[endpoint];
   if (pool == nullptr) {
-    const net::Address& address = endpoints_->endpoints[endpoint].address;
-    std::unique_ptr<Pool>& owned = pools_[address];
-    if (owned == nullptr) owned = MakePool(context_, address, settings_);
+    const Endpoint& chosen = endpoints_->endpoints[endpoint];
+    std::unique_ptr<Pool>& owned = pools_[chosen.address];
+    if (owned == nullptr) owned = MakePool(context_, DestinationOf(*settings_, chosen), settings_);
     pool = owned.get();
   }
   return *pool;

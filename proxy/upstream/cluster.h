@@ -1,7 +1,7 @@
 // One worker's view of an upstream: its balancer and its pools.
 //
-// A change of the upstream keeps what it can: the pool of every endpoint whose address and
-// protocol stay, and the balancer's state for every endpoint that stays.
+// A change of the upstream keeps what it can: the pool of every endpoint whose address, protocol
+// and identity stay, and the balancer's state for every endpoint that stays.
 //
 // Thread: its worker's. Lifetime: counted by those who use it (Use), because an exchange may
 // outlive the configuration that named it.

@@ -8,9 +8,9 @@ namespace sluice::upstream {
 using http::ResetReason;
 using http::h1::ClientConnection;
 
-H1Pool::H1Pool(PoolContext& context, const net::Address& address,
+H1Pool::H1Pool(PoolContext& context, Destination destination,
                std::shared_ptr<const Settings> settings)
-    : Pool(context, address, std::move(settings)),
+    : Pool(context, std::move(destination), std::move(settings)),
       traffic_(TrafficOf(context.metrics, *settings_)),
       idle_timer_(context.io.loop.timers(), &event::Timer::Call<H1Pool, &H1Pool::OnIdleTimer>,
                   this) {}
@@ -38,10 +38,10 @@ void H1Pool::OpenForWaiters() {
 }
 
 void H1Pool::Open() {
-  absl::StatusOr<net::Fd> fd = net::StartConnect(address_);
-  if (fd.ok()) {
+  absl::StatusOr<net::Transport> transport = StartConnect();
+  if (transport.ok()) {
     ClientConnection::Host& host = *this;
-    auto connection = std::make_unique<ClientConnection>(io_, *std::move(fd), host,
+    auto connection = std::make_unique<ClientConnection>(io_, *std::move(transport), host,
                                                          settings_->connect_timeout_ns);
     connection->CountOn(traffic_);
     if (connection->Start().ok()) {
@@ -54,7 +54,7 @@ void H1Pool::Open() {
   CountClosed();
   // The waiter is told from the loop, as of any other failure.
   failure_ =
-      absl::IsUnavailable(fd.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
+      absl::IsUnavailable(transport.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
   ++failed_starts_;
   io_.loop.Schedule(*this, event::Phase::kReady);
 }
@@ -83,8 +83,7 @@ void H1Pool::GiveOrKeep(ClientConnection& connection, bool used) {
 
 void H1Pool::OnConnected(ClientConnection& connection) {
   --opening_;
-  context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnections);
-  context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
+  NoteOpened(connection.secure());
   GiveOrKeep(connection, /*used=*/false);
 }
 
@@ -92,18 +91,14 @@ void H1Pool::OnIdle(ClientConnection& connection) { GiveOrKeep(connection, /*use
 
 void H1Pool::OnClosed(ClientConnection& connection, ResetReason reason) {
   CountClosed();
+  NoteClosed(connection.was_open(), reason, connection.secure());
   const auto it = connections_.find(&connection);
   io_.loop.DeleteLater(std::move(it->second));
   connections_.erase(it);
   const auto idle = std::find(idle_.begin(), idle_.end(), &connection);
   if (idle != idle_.end()) idle_.erase(idle);
   // One that was being opened was being opened for somebody: for the first in the queue.
-  const bool failed_to_open =
-      reason == ResetReason::kConnectFailed || reason == ResetReason::kConnectTimeout;
-  if (!failed_to_open) {
-    context_.metrics.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
-    return OpenForWaiters();
-  }
+  if (connection.was_open()) return OpenForWaiters();
   --opening_;
   if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
   // Others may have waited for this one's end.

@@ -10,10 +10,11 @@ using http::h2::ClientConnection;
 
 class H2Pool::Member final : private ClientConnection::Owner {
  public:
-  Member(H2Pool& pool, net::IoContext& io, net::Fd fd)
+  Member(H2Pool& pool, net::IoContext& io, net::Transport transport)
       : pool_(pool),
-        connection_(io, std::move(fd), /*connecting=*/true, *this,
-                    {.max_streams = pool.settings_->max_streams}),
+        connection_(io, std::move(transport), /*connecting=*/true, *this,
+                    {.scheme = pool.settings_->tls == nullptr ? "http" : "https",
+                     .max_streams = pool.settings_->max_streams}),
         timer_(io.loop.timers(), &event::Timer::Call<Member, &Member::OnTimer>, this) {
     connection_.CountOn(pool.traffic_);
   }
@@ -34,9 +35,7 @@ class H2Pool::Member final : private ClientConnection::Owner {
   void OnConnected() override {
     is_open_ = true;
     --pool_.opening_;
-    pool_.context_.metrics.Add(pool_.settings_->metrics, observe::UpstreamMetric::kConnections);
-    pool_.context_.metrics.Add(pool_.settings_->metrics,
-                               observe::UpstreamMetric::kConnectionsActive);
+    pool_.NoteOpened(connection_.secure());
     OnIdle();
     pool_.Serve();
   }
@@ -58,9 +57,9 @@ class H2Pool::Member final : private ClientConnection::Owner {
   bool is_open_ = false;
 };
 
-H2Pool::H2Pool(PoolContext& context, const net::Address& address,
+H2Pool::H2Pool(PoolContext& context, Destination destination,
                std::shared_ptr<const Settings> settings)
-    : Pool(context, address, std::move(settings)),
+    : Pool(context, std::move(destination), std::move(settings)),
       traffic_(TrafficOf(context.metrics, *settings_)) {}
 
 H2Pool::~H2Pool() {
@@ -86,9 +85,9 @@ http::ClientStream* H2Pool::Acquire(http::ClientStreamEvents& events, Waiter& wa
 }
 
 void H2Pool::Open() {
-  absl::StatusOr<net::Fd> fd = net::StartConnect(address_);
-  if (fd.ok()) {
-    auto member = std::make_unique<Member>(*this, io_, *std::move(fd));
+  absl::StatusOr<net::Transport> transport = StartConnect();
+  if (transport.ok()) {
+    auto member = std::make_unique<Member>(*this, io_, *std::move(transport));
     if (member->Start(settings_->connect_timeout_ns).ok()) {
       ++opening_;
       members_.push_back(std::move(member));
@@ -97,7 +96,7 @@ void H2Pool::Open() {
   }
   CountClosed();
   failure_ =
-      absl::IsUnavailable(fd.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
+      absl::IsUnavailable(transport.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
   failed_start_ = true;
   io_.loop.Schedule(*this, event::Phase::kReady);
 }
@@ -125,15 +124,13 @@ void H2Pool::Serve() {
 void H2Pool::OnMemberClosed(Member& member, ResetReason reason) {
   CountClosed();
   const bool was_opening = !member.is_open();
+  NoteClosed(member.is_open(), reason, member.connection().secure());
   if (was_opening) --opening_;
   const auto it = std::find_if(members_.begin(), members_.end(),
                                [&](const auto& owned) { return owned.get() == &member; });
   io_.loop.DeleteLater(std::move(*it));
   members_.erase(it);
-  if (!was_opening) {
-    context_.metrics.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
-    return Serve();
-  }
+  if (!was_opening) return Serve();
   // All of them waited for this one.
   while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
 }

@@ -12,7 +12,7 @@ namespace sluice::upstream {
 
 class H2Pool final : public Pool, private event::Task {
  public:
-  H2Pool(PoolContext& context, const net::Address& address,
+  H2Pool(PoolContext& context, Destination destination,
          std::shared_ptr<const Settings> settings);
   ~H2Pool() override;
 

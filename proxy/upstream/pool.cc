@@ -10,6 +10,7 @@
 namespace sluice::upstream {
 
 using observe::BreakerLimit;
+using observe::TlsHandshake;
 using observe::UpstreamMetric;
 
 void Pool::Waiter::Leave() {
@@ -19,9 +20,11 @@ void Pool::Waiter::Leave() {
   pool.OnLeft(*this);
 }
 
-Pool::Pool(PoolContext& context, const net::Address& address,
-           std::shared_ptr<const Settings> settings)
-    : context_(context), io_(context.io), address_(address), settings_(std::move(settings)) {}
+Pool::Pool(PoolContext& context, Destination destination, std::shared_ptr<const Settings> settings)
+    : context_(context),
+      io_(context.io),
+      destination_(std::move(destination)),
+      settings_(std::move(settings)) {}
 
 Pool::~Pool() {
   for (Waiter* waiter : waiters_) {
@@ -79,15 +82,31 @@ void Pool::Forget(Waiter& waiter) {
   waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &waiter));
 }
 
-std::unique_ptr<Pool> MakePool(PoolContext& context, const net::Address& address,
+void Pool::NoteOpened(const net::SecureLayer* secure) {
+  context_.metrics.Add(settings_->metrics, UpstreamMetric::kConnections);
+  context_.metrics.Add(settings_->metrics, UpstreamMetric::kConnectionsActive);
+  if (secure == nullptr) return;
+  context_.metrics.Add(settings_->metrics, UpstreamMetric::kTlsHandshakes,
+                       secure->is_resumed() ? TlsHandshake::kResumed : TlsHandshake::kFull);
+}
+
+void Pool::NoteClosed(bool was_open, http::ResetReason reason, const net::SecureLayer* secure) {
+  if (was_open) context_.metrics.Subtract(settings_->metrics, UpstreamMetric::kConnectionsActive);
+  if (!http::IsTlsFailure(reason)) return;
+  tls_failure_ = secure->failure().empty() ? "closed" : std::string(secure->failure());
+  // In TLS 1.3 it may be told after what was taken for a handshake that is done.
+  context_.metrics.Add(settings_->metrics, UpstreamMetric::kTlsHandshakes, TlsHandshake::kFailed);
+}
+
+std::unique_ptr<Pool> MakePool(PoolContext& context, Destination destination,
                                std::shared_ptr<const Settings> settings) {
   if (settings->proxy_protocol != net::ProxyProtocol::kNone) {
-    return std::make_unique<SingleUsePool>(context, address, std::move(settings));
+    return std::make_unique<SingleUsePool>(context, std::move(destination), std::move(settings));
   }
   if (settings->protocol == Protocol::kHttp2) {
-    return std::make_unique<H2Pool>(context, address, std::move(settings));
+    return std::make_unique<H2Pool>(context, std::move(destination), std::move(settings));
   }
-  return std::make_unique<H1Pool>(context, address, std::move(settings));
+  return std::make_unique<H1Pool>(context, std::move(destination), std::move(settings));
 }
 
 void Graveyard::Bury(std::unique_ptr<Pool> pool) {

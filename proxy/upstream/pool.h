@@ -11,12 +11,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "proxy/http/h1/client_connection.h"
 #include "proxy/http/stream.h"
 #include "proxy/net/connection.h"
+#include "proxy/upstream/connect.h"
 #include "proxy/upstream/settings.h"
 
 namespace sluice::upstream {
@@ -73,10 +75,12 @@ class Pool {
   // Open and being opened.
   virtual size_t connection_count() const = 0;
 
-  const net::Address& address() const { return address_; }
+  const Destination& destination() const { return destination_; }
+  // What was wrong with the TLS of the last connection of which that was; "" if of none.
+  absl::string_view tls_failure() const { return tls_failure_; }
 
  protected:
-  Pool(PoolContext& context, const net::Address& address, std::shared_ptr<const Settings> settings);
+  Pool(PoolContext& context, Destination destination, std::shared_ptr<const Settings> settings);
 
   // False, and nothing done, if too many wait.
   bool Enqueue(Waiter& waiter, http::ClientStreamEvents& events, bool fresh);
@@ -98,15 +102,26 @@ class Pool {
   bool MayOpen(bool is_first);
   void CountClosed() { settings_->breaker->connections.Give(); }
 
+  // Begins to open a connection.
+  absl::StatusOr<net::Transport> StartConnect() {
+    return upstream::StartConnect(io_, *settings_, destination_, &sessions_);
+  }
+  // For the numbers: a connection has come about; or has ended, and was one or was not. `secure` is
+  // what lies under it; null: nothing.
+  void NoteOpened(const net::SecureLayer* secure);
+  void NoteClosed(bool was_open, http::ResetReason reason, const net::SecureLayer* secure);
+
   PoolContext& context_;
   net::IoContext& io_;
-  const net::Address address_;
+  const Destination destination_;
   std::shared_ptr<const Settings> settings_;
 
  private:
   void NoteLeft();
 
   std::vector<Waiter*> waiters_;  // First come, first served.
+  net::tls::SessionSlot sessions_;
+  std::string tls_failure_;
 };
 
 // Counts on the upstream's metrics; valid as long as `settings`.
@@ -116,7 +131,7 @@ inline net::Traffic TrafficOf(observe::WorkerMetrics& metrics, const Settings& s
           metrics.CounterOf(settings.metrics, UpstreamMetric::kSentBytes)};
 }
 
-std::unique_ptr<Pool> MakePool(PoolContext& context, const net::Address& address,
+std::unique_ptr<Pool> MakePool(PoolContext& context, Destination destination,
                                std::shared_ptr<const Settings> settings);
 
 // Pools whose endpoints are gone, until they are empty.

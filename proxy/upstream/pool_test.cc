@@ -75,7 +75,7 @@ class H1PoolTest : public ::testing::Test {
   ~H1PoolTest() override { Turn(); }
 
   void MakePoolWith(const Settings& settings) {
-    pool_ = MakePool(context_, net::LocalAddress(listener_.get()),
+    pool_ = MakePool(context_, {net::LocalAddress(listener_.get()), ""},
                      std::make_shared<const Settings>(settings));
   }
   std::unique_ptr<Request> NewRequest(bool fresh = false) {
@@ -262,7 +262,7 @@ TEST_F(H1PoolTest, ARetiredPoolIsEmptyWhenItsLastRequestHasEnded) {
 TEST_F(H1PoolTest, ARefusedConnectionIsToldToWhoWaits) {
   const net::Address address = net::LocalAddress(listener_.get());
   listener_.Close();
-  pool_ = MakePool(context_, address, std::make_shared<const Settings>(settings_));
+  pool_ = MakePool(context_, {address, ""}, std::make_shared<const Settings>(settings_));
   const auto request = NewRequest();
   while (!request->failure()) loop_.RunOnce(absl::Seconds(10));
   EXPECT_EQ(*request->failure(), http::ResetReason::kConnectFailed);
@@ -363,7 +363,7 @@ TEST_F(SingleUsePoolTest, WhoWaitsForTheBreakerGetsAConnectionWhenOneEnds) {
 TEST_F(SingleUsePoolTest, ARefusedConnectionIsToldToWhomItWasFor) {
   const net::Address address = net::LocalAddress(listener_.get());
   listener_.Close();
-  pool_ = MakePool(context_, address, std::make_shared<const Settings>(settings_));
+  pool_ = MakePool(context_, {address, ""}, std::make_shared<const Settings>(settings_));
   const auto one = NewRequestOf("one\r\n");
   const auto two = NewRequestOf("two\r\n");
   while (!one->failure() || !two->failure()) loop_.RunOnce(absl::Seconds(10));

@@ -34,6 +34,7 @@ struct ZonePreference {
   std::string own_zone;          // Empty: there is no preference.
   uint32_t least_endpoints = 6;  // Healthy ones of a priority, or zones do not count.
 };
+struct Tls;  // connect.h
 
 struct Settings {
   std::string name;
@@ -41,7 +42,8 @@ struct Settings {
   HashOn hash_on;
   Protocol protocol = Protocol::kHttp1;
   HostMode host_mode = HostMode::kPreserve;
-  std::string host;  // Of kLiteral.
+  std::string host;                // Of kLiteral.
+  std::shared_ptr<const Tls> tls;  // Null: plain.
   int64_t connect_timeout_ns = 5'000'000'000;
   int64_t idle_timeout_ns = 55'000'000'000;
   uint32_t max_idle = 128;

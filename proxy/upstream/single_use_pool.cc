@@ -8,9 +8,9 @@ namespace sluice::upstream {
 using http::ResetReason;
 using http::h1::ClientConnection;
 
-SingleUsePool::SingleUsePool(PoolContext& context, const net::Address& address,
+SingleUsePool::SingleUsePool(PoolContext& context, Destination destination,
                              std::shared_ptr<const Settings> settings)
-    : Pool(context, address, std::move(settings)),
+    : Pool(context, std::move(destination), std::move(settings)),
       traffic_(TrafficOf(context.metrics, *settings_)) {}
 
 SingleUsePool::~SingleUsePool() {
@@ -29,10 +29,10 @@ void SingleUsePool::OpenForWaiters() {
 }
 
 void SingleUsePool::Open(Waiter& waiter) {
-  absl::StatusOr<net::Fd> fd = net::StartConnect(address_);
-  if (fd.ok()) {
+  absl::StatusOr<net::Transport> transport = StartConnect();
+  if (transport.ok()) {
     ClientConnection::Host& host = *this;
-    auto connection = std::make_unique<ClientConnection>(io_, *std::move(fd), host,
+    auto connection = std::make_unique<ClientConnection>(io_, *std::move(transport), host,
                                                          settings_->connect_timeout_ns);
     connection->CountOn(traffic_);
     connection->SendFirst(PreludeOf(waiter));
@@ -45,8 +45,8 @@ void SingleUsePool::Open(Waiter& waiter) {
   }
   CountClosed();
   // The waiter is told from the loop, as of any other failure.
-  failure_ =
-      absl::IsUnavailable(fd.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
+  failure_ = absl::IsUnavailable(transport.status()) ? ResetReason::kConnectFailed
+                                                     : ResetReason::kOverload;
   failed_.push_back(&waiter);
   io_.loop.Schedule(*this, event::Phase::kReady);
 }
@@ -68,10 +68,8 @@ void SingleUsePool::Run() {
 void SingleUsePool::OnConnected(ClientConnection& connection) {
   Member& member = members_.at(&connection);
   Waiter& waiter = *std::exchange(member.waiter, nullptr);
-  member.is_open = true;
   --opening_;
-  context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnections);
-  context_.metrics.Add(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
+  NoteOpened(connection.secure());
   Forget(waiter);
   waiter.OnStream(connection.Begin(EventsOf(waiter)));
 }
@@ -80,11 +78,8 @@ void SingleUsePool::OnClosed(ClientConnection& connection, ResetReason reason) {
   CountClosed();
   const auto it = members_.find(&connection);
   Waiter* const waiter = it->second.waiter;
-  if (it->second.is_open) {
-    context_.metrics.Subtract(settings_->metrics, observe::UpstreamMetric::kConnectionsActive);
-  } else {
-    --opening_;
-  }
+  NoteClosed(connection.was_open(), reason, connection.secure());
+  if (!connection.was_open()) --opening_;
   io_.loop.DeleteLater(std::move(it->second.connection));
   members_.erase(it);
   if (waiter != nullptr) Fail(*waiter, reason);

@@ -15,7 +15,7 @@ class SingleUsePool final : public Pool,
                             private http::h1::ClientConnection::Host,
                             private event::Task {
  public:
-  SingleUsePool(PoolContext& context, const net::Address& address,
+  SingleUsePool(PoolContext& context, Destination destination,
                 std::shared_ptr<const Settings> settings);
   ~SingleUsePool() override;
 
@@ -29,7 +29,6 @@ class SingleUsePool final : public Pool,
   struct Member {
     std::unique_ptr<http::h1::ClientConnection> connection;
     Waiter* waiter;  // For whom it is being opened. Null once it is open, or nobody waits.
-    bool is_open = false;
   };
 
   void OnConnected(http::h1::ClientConnection& connection) override;

@@ -79,6 +79,10 @@ absl::Status FromReset(ResetReason reason) {
       return absl::UnavailableError("cannot connect");
     case ResetReason::kConnectTimeout:
       return absl::UnavailableError("connecting took too long");
+    case ResetReason::kTlsFailed:
+    case ResetReason::kTlsUntrusted:
+    case ResetReason::kTlsNoProtocol:
+      return absl::UnavailableError("no TLS connection came about");
     case ResetReason::kProtocolError:
       return absl::InternalError("the server broke HTTP/2");
     case ResetReason::kLocalReset:

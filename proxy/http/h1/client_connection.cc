@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/http/h1/writer.h"
+#include "proxy/http/tls_failure.h"
 
 namespace sluice::http::h1 {
 namespace {
@@ -18,9 +19,9 @@ constexpr int kMaxInformational = 16;
 
 }  // namespace
 
-ClientConnection::ClientConnection(net::IoContext& io, net::Fd fd, Host& host,
+ClientConnection::ClientConnection(net::IoContext& io, net::Transport transport, Host& host,
                                    int64_t connect_timeout_ns)
-    : connection_(io, std::move(fd), event::Phase::kFlushUpstream, *this, /*connecting=*/true),
+    : connection_(io, std::move(transport), event::Phase::kFlushUpstream, *this, /*connecting=*/true),
       timer_(io.loop.timers(), &event::Timer::Call<ClientConnection, &ClientConnection::OnTimer>,
              this),
       host_(host) {
@@ -161,7 +162,7 @@ bool ClientConnection::ReadOnce() {
       OnInputEnd();
       return false;
     case net::ReadStatus::kError:
-      Fail(ResetReason::kPeerClosed);
+      Fail(TlsFailureOr(connection_.secure(), ResetReason::kPeerClosed));
       return false;
     case net::ReadStatus::kData:
       break;
@@ -314,7 +315,8 @@ void ClientConnection::OnInputEnd() {
 // --- Connection ----------------------------------------------------------------------------------
 
 void ClientConnection::OnConnected(int error) {
-  if (error != 0) return Closed(ResetReason::kConnectFailed);
+  if (error != 0) return Closed(ConnectFailureOf(connection_.secure(), error));
+  was_open_ = true;
   timer_.Cancel();
   state_ = State::kIdle;
   idle_since_ns_ = connection_.io().loop.now_ns();

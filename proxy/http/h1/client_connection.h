@@ -32,8 +32,9 @@ class ClientConnection final : private net::Connection::Owner,
     ~Host() = default;
   };
 
-  // `fd` comes from net::StartConnect().
-  ClientConnection(net::IoContext& io, net::Fd fd, Host& host, int64_t connect_timeout_ns);
+  // `transport` is being connected; its TLS handshake, if there is to be one, has not begun.
+  ClientConnection(net::IoContext& io, net::Transport transport, Host& host,
+                   int64_t connect_timeout_ns);
   ~ClientConnection();
   void CountOn(const net::Traffic& traffic) { connection_.CountOn(traffic); }
   // Before Start(): goes ahead of all else.
@@ -43,6 +44,10 @@ class ClientConnection final : private net::Connection::Owner,
   // Takes the connection, which is open and idle, for one request.
   ClientStream& Begin(ClientStreamEvents& events);
   bool is_idle() const { return state_ == State::kIdle; }
+  // OnConnected() was told.
+  bool was_open() const { return was_open_; }
+  // Null on a plain connection.
+  const net::SecureLayer* secure() const { return connection_.secure(); }
   // Of an idle connection: monotonic nanoseconds.
   int64_t idle_since_ns() const { return idle_since_ns_; }
   // Ends it, in whatever state. OnClosed() follows within the call; a stream is told nothing.
@@ -111,6 +116,7 @@ class ClientConnection final : private net::Connection::Owner,
   bool request_done_ = false;
   bool response_done_ = false;
   bool keep_alive_ = true;
+  bool was_open_ = false;
   uint8_t informational_ = 0;
 };
 

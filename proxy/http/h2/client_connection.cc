@@ -11,6 +11,7 @@
 
 #include "proxy/http/h2/client_callbacks.h"
 #include "proxy/http/h2/outgoing_stream.h"
+#include "proxy/http/tls_failure.h"
 
 namespace sluice::http::h2 {
 namespace {
@@ -147,7 +148,7 @@ void ClientConnection::OnWriteError(int) {
 
 void ClientConnection::OnConnected(int error) {
   connect_error_ = error;
-  if (error != 0) return End(ResetReason::kConnectFailed);
+  if (error != 0) return End(ConnectFailureOf(socket_.secure(), error));
   received_at_ns_ = io_.loop.now_ns();
   ArmPing(received_at_ns_);
   FlushSoon();
@@ -177,7 +178,7 @@ bool ClientConnection::ReadOnce() {
       return false;
     case net::ReadStatus::kEnd:
     case net::ReadStatus::kError:
-      End(ResetReason::kPeerClosed);
+      End(TlsFailureOr(socket_.secure(), ResetReason::kPeerClosed));
       return false;
     case net::ReadStatus::kData:
       break;

@@ -46,8 +46,9 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
    public:
     // The socket is open.
     virtual void OnConnected() = 0;
-    // Over: every stream has heard. kNone: in order, after a drain or GOAWAY; kConnectFailed: never
-    // came about; else what Close() was given or what went wrong. Delete it with DeleteLater().
+    // Over: every stream has heard. kNone: in order, after a drain or GOAWAY; IsConnectFailure():
+    // never came about; else what Close() was given or what went wrong. Delete it with
+    // DeleteLater().
     virtual void OnClosed(ResetReason reason) = 0;
     // The server wants no further streams: NewStream() refuses from now on; those that are open go
     // on, then OnClosed() follows.
@@ -100,6 +101,8 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   absl::string_view tls_failure() const {
     return socket_.secure() == nullptr ? "" : socket_.secure()->failure();
   }
+  // Null on a plain connection.
+  const net::SecureLayer* secure() const { return socket_.secure(); }
   // Open streams, those being reset included.
   size_t stream_count() const { return active_; }
 

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/nid.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -33,11 +34,23 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Load(const Sourc
   ASSIGN_OR_RETURN(certificate->chain_, ParseChain(source.chain_pem));
   ASSIGN_OR_RETURN(certificate->key_, ParseKey(source.key_pem));
   certificate->ocsp_ = std::string(source.ocsp);
+  certificate->NoteDigest();
   const bssl::UniquePtr<X509> leaf(X509_parse_from_buffer(certificate->chain_.front().get()));
   certificate->dns_names_ = NamesOf(*leaf).dns;
   RETURN_IF_ERROR(certificate->NoteKey());
   RETURN_IF_ERROR(certificate->CheckKey());
   return std::shared_ptr<const Certificate>(std::move(certificate));
+}
+
+void Certificate::NoteDigest() {
+  SHA256_CTX sha;
+  SHA256_Init(&sha);
+  for (const auto& buffer : chain_) {
+    SHA256_Update(&sha, CRYPTO_BUFFER_data(buffer.get()), CRYPTO_BUFFER_len(buffer.get()));
+  }
+  uint8_t digest[SHA256_DIGEST_LENGTH];
+  SHA256_Final(digest, &sha);
+  digest_.assign(reinterpret_cast<const char*>(digest), sizeof(digest));
 }
 
 absl::Status Certificate::NoteKey() {

@@ -36,17 +36,21 @@ class Certificate {
   // the group that one of TLS 1.2 needs to.
   uint16_t signature_scheme() const { return signature_scheme_; }
   uint16_t group() const { return group_; }
+  // SHA-256 over the chain: equal for the same.
+  const std::string& digest() const { return digest_; }
   // Names that it covers, "*.x" too; lower case.
   const std::vector<std::string>& dns_names() const { return dns_names_; }
 
  private:
   Certificate() = default;
+  void NoteDigest();
   absl::Status NoteKey();
   absl::Status CheckKey() const;
 
   std::vector<bssl::UniquePtr<CRYPTO_BUFFER>> chain_;
   bssl::UniquePtr<EVP_PKEY> key_;
   std::string ocsp_;
+  std::string digest_;
   std::vector<std::string> dns_names_;
   bool is_ecdsa_ = false;
   uint16_t signature_scheme_ = 0;

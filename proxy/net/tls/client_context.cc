@@ -11,9 +11,16 @@
 namespace sluice::net::tls {
 namespace {
 
-int ContextIndex() {
-  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return index;
+std::string IdentityOf(const ClientSettings& settings) {
+  std::string identity = absl::StrCat(
+      settings.protocol, "|", static_cast<int>(settings.min_version), "|",
+      static_cast<int>(settings.max_version), "|",
+      settings.trust != nullptr ? settings.trust->digest() : "", "|",
+      settings.certificate != nullptr ? settings.certificate->digest() : "");
+  for (const std::string& name : settings.subject_alt_names) {
+    absl::StrAppend(&identity, "|", name.size(), ":", name);
+  }
+  return identity;
 }
 
 bool IsIpAddress(const std::string& host) {
@@ -38,6 +45,9 @@ bssl::UniquePtr<SSL_SESSION> SessionSlot::Take() {
   return session;
 }
 
+ClientContext::ClientContext(ClientSettings settings)
+    : settings_(std::move(settings)), identity_(IdentityOf(settings_)) {}
+
 absl::StatusOr<std::shared_ptr<const ClientContext>> ClientContext::Make(ClientSettings settings) {
   std::shared_ptr<ClientContext> context(new ClientContext(std::move(settings)));
   RETURN_IF_ERROR(context->Build());
@@ -52,7 +62,6 @@ absl::Status ClientContext::Build() {
     ERR_clear_error();
     return absl::InternalError("TLS cannot be set up");
   }
-  SSL_CTX_set_ex_data(ctx, ContextIndex(), this);
   SSL_CTX_set_custom_verify(ctx, settings_.trust != nullptr ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                             &ClientContext::OnVerify);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -79,20 +88,19 @@ std::unique_ptr<SecureLayer> ClientContext::NewSession(IoContext& io, const std:
     }
   }
   auto layer = std::make_unique<Session>(io, std::move(ssl));
-  layer->SetServer(host, settings_.protocol == "h2" ? "h2" : "", sessions);
+  layer->SetServer(shared_from_this(), host, settings_.protocol == "h2" ? "h2" : "", sessions);
   return layer;
 }
 
 ssl_verify_result_t ClientContext::OnVerify(SSL* ssl, uint8_t* out_alert) {
-  const auto& self =
-      *static_cast<const ClientContext*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ContextIndex()));
-  if (self.settings_.trust == nullptr) return ssl_verify_ok;
   Session& session = Session::Of(ssl);
+  const ClientContext& self = session.client_context();
+  if (self.settings_.trust == nullptr) return ssl_verify_ok;
   const Trust::Verdict verdict =
       self.settings_.trust->Verify(SSL_get0_peer_certificates(ssl), Trust::Purpose::kServer);
   if (!verdict.ok) {
     *out_alert = verdict.alert;
-    session.set_failure(verdict.failure);
+    session.RefusePeer(verdict.failure);
     return ssl_verify_invalid;
   }
   const std::vector<std::string>& wanted = self.settings_.subject_alt_names;
@@ -100,7 +108,7 @@ ssl_verify_result_t ClientContext::OnVerify(SSL* ssl, uint8_t* out_alert) {
     return ssl_verify_ok;
   }
   *out_alert = SSL_AD_BAD_CERTIFICATE;
-  session.set_failure("name_mismatch");
+  session.RefusePeer("name_mismatch");
   return ssl_verify_invalid;
 }
 

@@ -39,7 +39,7 @@ class SessionSlot {
   std::vector<bssl::UniquePtr<SSL_SESSION>> sessions_;
 };
 
-class ClientContext final {
+class ClientContext final : public std::enable_shared_from_this<ClientContext> {
  public:
   // INVALID_ARGUMENT if BoringSSL refuses the certificate.
   static absl::StatusOr<std::shared_ptr<const ClientContext>> Make(ClientSettings settings);
@@ -47,18 +47,21 @@ class ClientContext final {
   ClientContext& operator=(const ClientContext&) = delete;
 
   // The layer of a connection to `host`, a DNS name or an IP address: what is told as SNI, and
-  // whose certificate is expected. `sessions` may be null. This must live until the handshake is
-  // done.
+  // whose certificate is expected. `sessions` may be null.
   std::unique_ptr<SecureLayer> NewSession(IoContext& io, const std::string& host,
                                           SessionSlot* sessions) const;
 
+  // Equal where a connection that one made is as good as one of the other.
+  const std::string& identity() const { return identity_; }
+
  private:
-  explicit ClientContext(ClientSettings settings) : settings_(std::move(settings)) {}
+  explicit ClientContext(ClientSettings settings);
   absl::Status Build();
   static ssl_verify_result_t OnVerify(SSL* ssl, uint8_t* out_alert);
   static int OnNewSession(SSL* ssl, SSL_SESSION* session);
 
   const ClientSettings settings_;
+  const std::string identity_;
   bssl::UniquePtr<SSL_CTX> context_;
 };
 

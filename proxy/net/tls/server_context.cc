@@ -270,12 +270,12 @@ ssl_verify_result_t ServerContext::OnVerify(SSL* ssl, uint8_t* out_alert) {
       auth.trust->Verify(SSL_get0_peer_certificates(ssl), Trust::Purpose::kClient);
   if (!verdict.ok) {
     *out_alert = verdict.alert;
-    session.set_failure(verdict.failure);
+    session.RefusePeer(verdict.failure);
     return ssl_verify_invalid;
   }
   if (!auth.subject_alt_names.empty() && !IsOneOf(verdict.names, auth.subject_alt_names)) {
     *out_alert = SSL_AD_ACCESS_DENIED;
-    session.set_failure("subject_alt_name_not_allowed");
+    session.RefusePeer("subject_alt_name_not_allowed");
     return ssl_verify_invalid;
   }
   return ssl_verify_ok;

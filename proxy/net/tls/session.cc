@@ -53,10 +53,17 @@ Session::~Session() = default;
 
 Session& Session::Of(const SSL* ssl) { return *static_cast<Session*>(SSL_get_app_data(ssl)); }
 
-void Session::SetServer(std::string host, absl::string_view protocol, SessionSlot* sessions) {
+void Session::SetServer(std::shared_ptr<const ClientContext> context, std::string host,
+                        absl::string_view protocol, SessionSlot* sessions) {
+  client_context_ = std::move(context);
   host_ = std::move(host);
   must_agree_on_ = protocol;
   sessions_ = sessions;
+}
+
+void Session::RefusePeer(absl::string_view reason) {
+  failure_ = std::string(reason);
+  fault_ = Fault::kCertificate;
 }
 
 // --- BIO -----------------------------------------------------------------------------------------
@@ -127,8 +134,19 @@ void Session::KeepRest() {
 
 void Session::NoteFailure() {
   if (!failure_.empty()) return;
-  const char* const reason = ERR_reason_error_string(ERR_peek_error());
+  const uint32_t error = ERR_peek_error();
+  const char* const reason = ERR_reason_error_string(error);
   failure_ = reason != nullptr ? absl::AsciiStrToLower(reason) : "handshake_failure";
+  fault_ = ERR_GET_REASON(error) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL ? Fault::kProtocol
+                                                                              : Fault::kHandshake;
+}
+
+// Since TLS 1.3 a client learns after its handshake that its certificate was refused: by an alert,
+// and before anything else.
+void Session::NoteBroken() {
+  const bool is_alert = ERR_GET_REASON(ERR_peek_error()) >= SSL_AD_REASON_OFFSET;
+  NoteFailure();
+  if (has_opened_ || !is_alert) fault_ = Fault::kNone;
 }
 
 SecureLayer::Progress Session::Handshake(absl::string_view input) {
@@ -147,6 +165,7 @@ SecureLayer::Progress Session::Finish() {
   KeepRest();
   if (!must_agree_on_.empty() && protocol() != must_agree_on_) {
     failure_ = "no_application_protocol";
+    fault_ = Fault::kProtocol;
     return Progress::kFailed;
   }
   if (SSL_is_server(ssl_.get())) peer_ = IdentityOf(SSL_get0_peer_certificates(ssl_.get()));
@@ -166,14 +185,14 @@ ReadResult Session::Open(absl::string_view input, char* out, size_t size) {
     const int n = SSL_read(ssl_.get(), out + done, want);
     if (n > 0) {
       done += static_cast<size_t>(n);
+      has_opened_ = true;
       continue;
     }
     const int error = SSL_get_error(ssl_.get(), n);
     if (error == SSL_ERROR_WANT_READ) break;
     is_over_ = error == SSL_ERROR_ZERO_RETURN;
     is_broken_ = !is_over_;
-    // Since TLS 1.3 a client learns after its handshake that its certificate was refused.
-    if (is_broken_) NoteFailure();
+    if (is_broken_) NoteBroken();
     input_ = {};
     ERR_clear_error();
   }

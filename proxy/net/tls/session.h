@@ -16,6 +16,7 @@
 
 namespace sluice::net::tls {
 
+class ClientContext;
 class SessionSlot;
 
 class Session final : public SecureLayer {
@@ -27,12 +28,15 @@ class Session final : public SecureLayer {
   static Session& Of(const SSL* ssl);
   // For what chooses the rules during the handshake.
   void set_client_auth_scope(uint64_t scope) { client_auth_scope_ = scope; }
-  // As a client: who is being asked, what both must agree on ("" for anything), and where sessions
-  // are kept (may be null).
-  void SetServer(std::string host, absl::string_view protocol, SessionSlot* sessions);
+  // As a client: by whose rules, who is being asked, what both must agree on ("" for anything), and
+  // where sessions are kept (may be null).
+  void SetServer(std::shared_ptr<const ClientContext> context, std::string host,
+                 absl::string_view protocol, SessionSlot* sessions);
+  const ClientContext& client_context() const { return *client_context_; }
   const std::string& host() const { return host_; }
   SessionSlot* sessions() const { return sessions_; }
-  void set_failure(absl::string_view reason) { failure_ = std::string(reason); }
+  // The certificate that the peer showed is not accepted.
+  void RefusePeer(absl::string_view reason);
 
   Progress Handshake(absl::string_view input) override;
   bool is_wire_urgent() const override;
@@ -49,6 +53,7 @@ class Session final : public SecureLayer {
   const PeerIdentity* peer() const override { return peer_.get(); }
   uint64_t client_auth_scope() const override { return client_auth_scope_; }
   absl::string_view failure() const override { return failure_; }
+  Fault fault() const override { return fault_; }
 
  private:
   static const BIO_METHOD* Method();
@@ -59,7 +64,9 @@ class Session final : public SecureLayer {
   Progress Finish();
   void Offer(absl::string_view input);
   void KeepRest();
+  // From BoringSSL's queue.
   void NoteFailure();
+  void NoteBroken();
 
   IoContext& io_;
   const bssl::UniquePtr<SSL> ssl_;
@@ -72,9 +79,12 @@ class Session final : public SecureLayer {
   uint64_t client_auth_scope_ = 0;
   bool is_over_ = false;    // The peer said so.
   bool is_broken_ = false;  // What it sent makes no sense.
+  bool has_opened_ = false;  // Something of the peer's arrived: it has accepted us.
+  Fault fault_ = Fault::kNone;
   std::unique_ptr<const PeerIdentity> peer_;
   std::string failure_;
   // As a client.
+  std::shared_ptr<const ClientContext> client_context_;
   std::string host_;
   absl::string_view must_agree_on_;  // A literal.
   SessionSlot* sessions_ = nullptr;
