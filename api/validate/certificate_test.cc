@@ -134,5 +134,43 @@ TEST_F(ListenerTlsTest, WhatItDoesNotIsRefused) {
               ElementsAre(HasSubstr("details: has no meaning for this mode")));
 }
 
+class UpstreamTlsTest : public CertificateTest {
+ protected:
+  // Of an upstream with these fields of `tls`; CA stands for an authority.
+  std::vector<std::string> Check(const std::string& tls) {
+    v1::Resource resource =
+        resource::ParseResource(absl::StrCat("kind: Upstream\nname: a\ntls: ", tls));
+    auto& parsed = *resource.mutable_upstream()->mutable_tls();
+    if (parsed.ca_certificates() == "CA") parsed.set_ca_certificates(authority_.pem());
+    return ProblemsOf(resource);
+  }
+};
+
+TEST_F(UpstreamTlsTest, WhatTheContractAllowsIsValid) {
+  EXPECT_THAT(Check("{}"), IsEmpty());
+  EXPECT_THAT(Check("{ca_certificates: CA, sni: a.example, certificate: a, min_version: tls1.3,\n"
+                    "  subject_alt_names: ['*.a.example', 'spiffe://x/*', 10.0.0.1]}"),
+              IsEmpty());
+}
+
+TEST_F(UpstreamTlsTest, WhatItDoesNotIsRefused) {
+  EXPECT_THAT(Check("{ca_certificates: x}"),
+              ElementsAre(HasSubstr("tls.ca_certificates: holds no certificate")));
+  for (const std::string sni : {"'a:1'", "10.0.0.1", "'::1'", "'*.a'", "'a b'"}) {
+    EXPECT_THAT(Check("{sni: " + sni + "}"), ElementsAre(HasSubstr("tls.sni: is no DNS name, got")))
+        << sni;
+  }
+  EXPECT_THAT(Check("{subject_alt_names: ['']}"),
+              ElementsAre(HasSubstr("tls.subject_alt_names[0]: is empty")));
+  EXPECT_THAT(Check("{insecure_skip_verify: true, ca_certificates: CA}"),
+              ElementsAre(HasSubstr("tls.insecure_skip_verify: makes ca_certificates and")));
+}
+
+TEST_F(UpstreamTlsTest, BelievingEverybodyIsWarnedOf) {
+  EXPECT_THAT(
+      Check("{insecure_skip_verify: true}"),
+      ElementsAre(HasSubstr("warning: tls.insecure_skip_verify: whoever answers is believed")));
+}
+
 }  // namespace
 }  // namespace sluice::validate

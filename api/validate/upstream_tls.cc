@@ -34,7 +34,8 @@ void CheckUpstreamTls(const v1::Upstream::Tls& tls, const Field& field) {
   if (!tls.ca_certificates().empty() || tls.subject_alt_names_size() > 0) {
     skip.Refuse("makes ca_certificates and subject_alt_names meaningless", "one or the other");
   } else {
-    skip.Warn("whoever answers is believed", "ca_certificates of those who issue for the endpoints");
+    skip.Warn("whoever answers is believed",
+              "ca_certificates of those who issue for the endpoints");
   }
 }
 

@@ -64,7 +64,7 @@ class Exchange final : public plugins::Stream,
     absl::string_view authority;  // As the client sent it.
     absl::string_view target;     // Path and query as the client sent them.
     absl::string_view method;
-    absl::string_view endpoint;  // The last one tried; empty if none.
+    absl::string_view endpoint;           // The last one tried; empty if none.
     absl::string_view transport_failure;  // What was wrong with TLS to it; empty if nothing.
     uint64_t generation = 0;
     uint8_t attempts = 0;

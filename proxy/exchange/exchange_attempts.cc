@@ -279,7 +279,7 @@ void Exchange::OnAttemptReset(ResetReason reason, Attempt& attempt) {
     case ResetReason::kTlsUntrusted:
       return ReplyWithReason("upstream_certificate_invalid");
     case ResetReason::kTlsNoProtocol:
-      return ReplyWithReason("upstream_http2_not_negotiated");
+      return ReplyWithReason("upstream_protocol_not_negotiated");
     case ResetReason::kConnectFailed:
       return ReplyWithReason("upstream_connect_refused");
     case ResetReason::kConnectTimeout:

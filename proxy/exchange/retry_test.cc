@@ -35,6 +35,10 @@ TEST(RetryTest, WhatNeverReachedAServerIsRepeatedWhateverTheMethod) {
     EXPECT_EQ(Judge(nullptr, method, false, Reset(ResetReason::kConnectTimeout)),
               Verdict::kHarmless);
     EXPECT_EQ(Judge(nullptr, method, false, Reset(ResetReason::kPeerRefused)), Verdict::kHarmless);
+    for (const ResetReason tls :
+         {ResetReason::kTlsFailed, ResetReason::kTlsUntrusted, ResetReason::kTlsNoProtocol}) {
+      EXPECT_EQ(Judge(nullptr, method, false, Reset(tls)), Verdict::kHarmless);
+    }
     EXPECT_EQ(Judge(nullptr, method, false, Reset(ResetReason::kPeerClosed, false)),
               Verdict::kHarmless);
   }

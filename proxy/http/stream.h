@@ -32,11 +32,11 @@ enum class ResetReason : uint8_t {
   kProtocolError,  // The peer broke the protocol.
   kConnectFailed,  // No connection came about: refused or unreachable.
   kConnectTimeout,
-  kTlsFailed,     // No common ground, or the peer refused us: it has seen nothing of a request.
-  kTlsUntrusted,  // Its certificate was refused.
+  kTlsFailed,      // No common ground, or the peer refused us: it has seen nothing of a request.
+  kTlsUntrusted,   // Its certificate was refused.
   kTlsNoProtocol,  // It does not speak the protocol that was asked for by ALPN.
-  kLocalReset,  // We ended it.
-  kOverload,    // No memory or descriptors.
+  kLocalReset,     // We ended it.
+  kOverload,       // No memory or descriptors.
 };
 
 // TLS is why there is no connection.

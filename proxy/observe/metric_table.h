@@ -254,7 +254,8 @@ inline constexpr MetricFamily kUpstreamFamilies[] = {
      "\"dropped\" (there was no endpoint, no room in the breakers or no memory).",
      "result", 4, MirrorResultName},
     {"sluice_upstream_tls_handshakes_total", kCounter,
-     "TLS handshakes with endpoints that ended: in full, as the continuation of an earlier session, "
+     "TLS handshakes with endpoints that ended: in full, as the continuation of an earlier "
+     "session, "
      "or not at all.",
      "result", 3, TlsHandshakeName},
 };

@@ -40,9 +40,8 @@ TEST(ReasonsInCodeTest, TheExchangeGivesRegisteredReasons) {
   static const re2::RE2 kCall("(?s)(?:ReplyWithReason|AbortResponse)\\(([^;]*?\"[^;]*?)\\);");
   static const re2::RE2 kWord("\"([a-z_]+)\"");
   int found = 0;
-  for (const char* file :
-       {"exchange.cc", "exchange_attempts.cc", "exchange_end.cc", "exchange_request.cc",
-        "exchange_response.cc"}) {
+  for (const char* file : {"exchange.cc", "exchange_attempts.cc", "exchange_end.cc",
+                           "exchange_request.cc", "exchange_response.cc"}) {
     const std::string text = Read(std::string("proxy/exchange/") + file);
     re2::StringPiece rest(text);
     std::string arguments;

@@ -59,7 +59,7 @@ constexpr auto kTable = std::to_array<Reason>({
     {"upstream_certificate_invalid", 503, F::kUpstreamConnectFailed, "tls_certificate_error",
      "The endpoint's certificate is of no authority that the upstream's `tls` trusts, of another "
      "name, or expired. Nothing was sent."},
-    {"upstream_http2_not_negotiated", 503, F::kUpstreamConnectFailed, "tls_protocol_error",
+    {"upstream_protocol_not_negotiated", 503, F::kUpstreamConnectFailed, "tls_protocol_error",
      "The upstream's protocol is http2, and the endpoint does not agree on it (ALPN). Nothing was "
      "sent."},
     {"upstream_reset_before_response", 502, F::kUpstreamTerminated, "connection_terminated",

@@ -41,8 +41,8 @@ absl::StatusOr<net::Transport> StartConnect(net::IoContext& io, const Settings& 
                                             net::tls::SessionSlot* sessions) {
   ASSIGN_OR_RETURN(net::Fd fd, net::StartConnect(destination.address));
   if (settings.tls == nullptr) return net::Transport(std::move(fd));
-  return net::Transport(std::move(fd), settings.tls->context->NewSession(
-                                           io, destination.server_name, sessions));
+  return net::Transport(std::move(fd),
+                        settings.tls->context->NewSession(io, destination.server_name, sessions));
 }
 
 }  // namespace sluice::upstream

@@ -53,8 +53,8 @@ void H1Pool::Open() {
   }
   CountClosed();
   // The waiter is told from the loop, as of any other failure.
-  failure_ =
-      absl::IsUnavailable(transport.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
+  failure_ = absl::IsUnavailable(transport.status()) ? ResetReason::kConnectFailed
+                                                     : ResetReason::kOverload;
   ++failed_starts_;
   io_.loop.Schedule(*this, event::Phase::kReady);
 }

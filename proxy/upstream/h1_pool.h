@@ -12,8 +12,7 @@ namespace sluice::upstream {
 
 class H1Pool final : public Pool, private http::h1::ClientConnection::Host, private event::Task {
  public:
-  H1Pool(PoolContext& context, Destination destination,
-         std::shared_ptr<const Settings> settings);
+  H1Pool(PoolContext& context, Destination destination, std::shared_ptr<const Settings> settings);
   ~H1Pool() override;
 
   http::ClientStream* Acquire(http::ClientStreamEvents& events, Waiter& waiter,

@@ -95,8 +95,8 @@ void H2Pool::Open() {
     }
   }
   CountClosed();
-  failure_ =
-      absl::IsUnavailable(transport.status()) ? ResetReason::kConnectFailed : ResetReason::kOverload;
+  failure_ = absl::IsUnavailable(transport.status()) ? ResetReason::kConnectFailed
+                                                     : ResetReason::kOverload;
   failed_start_ = true;
   io_.loop.Schedule(*this, event::Phase::kReady);
 }

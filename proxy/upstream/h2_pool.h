@@ -12,8 +12,7 @@ namespace sluice::upstream {
 
 class H2Pool final : public Pool, private event::Task {
  public:
-  H2Pool(PoolContext& context, Destination destination,
-         std::shared_ptr<const Settings> settings);
+  H2Pool(PoolContext& context, Destination destination, std::shared_ptr<const Settings> settings);
   ~H2Pool() override;
 
   // `fresh` asks for a connection that is not going away: one that lives carries any number of

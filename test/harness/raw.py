@@ -130,15 +130,20 @@ class Server:
         connection.socket = accepted
         connection.buffer = b""
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with self._lock:
-            self._open.add(accepted)
         try:
+            connection.socket = accepted = self.secure(accepted)
+            with self._lock:
+                self._open.add(accepted)
             self._serve(self, connection)
         except (OSError, EOFError):
             pass
         with self._lock:
             self._open.discard(accepted)
         accepted.close()
+
+    def secure(self, accepted):
+        """What the bytes of a connection go through."""
+        return accepted
 
     def read_request(self, connection):
         """Head and body of the next request."""

@@ -1,11 +1,11 @@
-"""Certificates made on the spot, and a client that speaks TLS."""
+"""Certificates made on the spot, and a client and a server that speak TLS."""
 
 import os
 import ssl
 import subprocess
 import tempfile
 
-from harness.raw import Client
+from harness.raw import Client, Server
 
 
 def _openssl(*arguments):
@@ -88,3 +88,35 @@ class TlsClient(Client):
     def certificate(self):
         """What the server showed."""
         return self.socket.getpeercert()
+
+
+class TlsServer(Server):
+    """Shows `issued`; notes of each connection the name that was asked for, whether its session was
+    resumed, and the common name of the client's certificate (None: it showed none)."""
+
+    def __init__(self, issued, serve=None, configure=None):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(issued.certificate, issued.key)
+        self.context.sni_callback = lambda _, name, __: self.names.append(name)
+        if configure is not None:
+            configure(self.context)
+        self.names, self.resumed, self.clients, self.protocols = [], [], [], []
+        super().__init__(serve)
+
+    def secure(self, accepted):
+        secured = self.context.wrap_socket(accepted, server_side=True)
+        self.resumed.append(secured.session_reused)
+        self.protocols.append(secured.selected_alpn_protocol())
+        shown = secured.getpeercert()
+        self.clients.append(shown["subject"][0][0][1] if shown else None)
+        return secured
+
+
+def demand_certificates_of(authority):
+    """For TlsServer(configure=)."""
+
+    def configure(context):
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(authority.pem)
+
+    return configure

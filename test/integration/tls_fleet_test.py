@@ -11,8 +11,9 @@ import tempfile
 import unittest
 
 from harness.process import ControlPlane, FleetProxy, free_port, sluicectl, wait_until
+from harness.raw import Client
 from harness.seal import Sealer
-from harness.tls import Authority, TlsClient, read
+from harness.tls import Authority, TlsClient, TlsServer, demand_certificates_of, read
 
 CONFIG = """
 kind: Listener
@@ -29,6 +30,34 @@ groups: [inner]
 kind: Route
 name: all
 plugins: {respond: {status: 200, body: hello}}
+"""
+
+
+UPSTREAM = """
+kind: Listener
+name: edge
+address: 127.0.0.1:%d
+groups: [edge]
+---
+kind: Listener
+name: inner
+address: 127.0.0.1:%d
+groups: [inner]
+---
+kind: Upstream
+name: orders
+endpoints: [{address: "127.0.0.1:%d"}]
+tls: {ca_certificates: {from_file: %s}, certificate: shop}
+---
+kind: Route
+name: orders
+listeners: [edge]
+upstream: orders
+---
+kind: Route
+name: rest
+listeners: [inner]
+plugins: {respond: {status: 200}}
 """
 
 
@@ -85,6 +114,15 @@ class SecretCase(unittest.TestCase):
 
 
 class KeyTest(SecretCase):
+    def expect_key_in(self, proxy, state):
+        """What a proxy got it keeps on its disk."""
+        proxy.stop()
+        self.assertTrue(holds(state, self.key_line.encode()))
+
+    def expect_no_key_in(self, proxy, state):
+        proxy.stop()
+        self.assertFalse(holds(state, self.key_line.encode()))
+
     def test_a_key_is_shown_to_nobody_and_taken_back_as_its_hash(self):
         preview = self.ctl("apply", "-f", "-", "--dry-run", stdin=self.config)
         self.assertIn("Certificate", preview)
@@ -114,15 +152,34 @@ class KeyTest(SecretCase):
         with TlsClient(self.port, self.authority, "shop.example") as client:
             response = client.send(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n").response()
             self.assertEqual(response.body, b"hello")
-        # What a proxy got it keeps on its disk, and only there for its owner.
-        edge.stop()
-        inner.stop()
-        self.assertTrue(holds(edge_state, self.key_line.encode()))
-        self.assertFalse(holds(inner_state, self.key_line.encode()))
+        self.expect_key_in(edge, edge_state)
+        self.expect_no_key_in(inner, inner_state)
         for folder, _, names in os.walk(edge_state):
             for name in names:
                 mode = os.stat(os.path.join(folder, name)).st_mode & 0o077
                 self.assertEqual(mode, 0, name)
+
+    def test_a_clients_key_reaches_the_proxies_that_see_the_upstream_and_no_others(self):
+        edge, edge_state = self.start_proxy("edge-1", "edge")
+        inner, inner_state = self.start_proxy("inner-1", "inner")
+        upstream = TlsServer(self.authority.issue("orders", "IP:127.0.0.1"),
+                             configure=demand_certificates_of(self.authority))
+        self.addCleanup(upstream.close)
+        self.ctl("apply", "-f", "-", "--wait", stdin=UPSTREAM % (
+            self.port, free_port(), upstream.port, self.authority.pem) + self.issued.yaml("shop"))
+        with Client(self.port) as client:
+            response = client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").response()
+            self.assertEqual(response.status, 200)
+        self.assertEqual(upstream.clients, ["shop"])
+        # A renewed one is shown without a change of the upstream.
+        renewed = self.authority.issue("renewed", "DNS:shop.example")
+        self.ctl("apply", "-f", "-", "--wait", stdin=renewed.yaml("shop"))
+        with Client(self.port) as client:
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").response()
+        self.assertEqual(upstream.clients, ["shop", "renewed"])
+        self.key_line = read(renewed.key).split("\n")[1]
+        self.expect_key_in(edge, edge_state)
+        self.expect_no_key_in(inner, inner_state)
 
 
 class TicketTest(SecretCase):

@@ -21,7 +21,8 @@ constexpr int kMaxInformational = 16;
 
 ClientConnection::ClientConnection(net::IoContext& io, net::Transport transport, Host& host,
                                    int64_t connect_timeout_ns)
-    : connection_(io, std::move(transport), event::Phase::kFlushUpstream, *this, /*connecting=*/true),
+    : connection_(io, std::move(transport), event::Phase::kFlushUpstream, *this,
+                  /*connecting=*/true),
       timer_(io.loop.timers(), &event::Timer::Call<ClientConnection, &ClientConnection::OnTimer>,
              this),
       host_(host) {

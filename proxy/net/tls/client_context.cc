@@ -12,11 +12,11 @@ namespace sluice::net::tls {
 namespace {
 
 std::string IdentityOf(const ClientSettings& settings) {
-  std::string identity = absl::StrCat(
-      settings.protocol, "|", static_cast<int>(settings.min_version), "|",
-      static_cast<int>(settings.max_version), "|",
-      settings.trust != nullptr ? settings.trust->digest() : "", "|",
-      settings.certificate != nullptr ? settings.certificate->digest() : "");
+  std::string identity =
+      absl::StrCat(settings.protocol, "|", static_cast<int>(settings.min_version), "|",
+                   static_cast<int>(settings.max_version), "|",
+                   settings.trust != nullptr ? settings.trust->digest() : "", "|",
+                   settings.certificate != nullptr ? settings.certificate->digest() : "");
   for (const std::string& name : settings.subject_alt_names) {
     absl::StrAppend(&identity, "|", name.size(), ":", name);
   }

@@ -70,6 +70,7 @@ TEST_F(ServerContextTest, TheNameThatIsAskedForChoosesTheCertificate) {
   EXPECT_TRUE(Connect("C.b.example"));
   EXPECT_FALSE(Connect("other.example"));  // Is shown the first one.
   EXPECT_EQ(client_->failure(), "name_mismatch");
+  EXPECT_EQ(client_->fault(), SecureLayer::Fault::kCertificate);
 }
 
 TEST_F(ServerContextTest, AnEcdsaCertificateGoesBeforeAnRsaOne) {
@@ -101,6 +102,18 @@ TEST_F(ServerContextTest, AClientThatSpeaksSomethingElseIsRefused) {
   Serve({.certificates = {Load({.names = {"DNS:a.example"}})}});
   EXPECT_FALSE(Connect("a.example", {.protocol = "ftp"}));
   EXPECT_FALSE(Connect("a.example", {.protocol = "h2"}));
+  EXPECT_EQ(client_->Handshake(testing::TakeWire(*server_)), SecureLayer::Progress::kFailed);
+  EXPECT_EQ(client_->fault(), SecureLayer::Fault::kProtocol);
+}
+
+TEST_F(ServerContextTest, ASessionKeepsTheRulesByWhichItWasMade) {
+  Serve({.certificates = {Load({.names = {"DNS:a.example"}})}});
+  client_context_ = *ClientContext::Make({.trust = Trusted()});
+  server_ = server_context_->NewSession(io_);
+  client_ = client_context_->NewSession(io_, "b.example", nullptr);
+  client_context_.reset();
+  EXPECT_FALSE(Shake(*client_, *server_));
+  EXPECT_EQ(client_->failure(), "name_mismatch");
 }
 
 TEST_F(ServerContextTest, AServerThatIsNotTrustedIsRefused) {
@@ -170,6 +183,25 @@ TEST_F(ServerContextTest, AClientWithoutTheRequiredCertificateIsRefused) {
   EXPECT_EQ(server_->failure(), "peer_did_not_return_a_certificate");
 }
 
+TEST_F(ServerContextTest, AClientHearsAfterItsHandshakeThatItsCertificateIsMissing) {
+  using Progress = SecureLayer::Progress;
+  Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
+         .client_auth = {{.trust = Trusted()}}});
+  client_context_ = *ClientContext::Make({.trust = Trusted()});
+  server_ = server_context_->NewSession(io_);
+  client_ = client_context_->NewSession(io_, "a.example", nullptr);
+  client_->Handshake({});
+  server_->Handshake(testing::TakeWire(*client_));
+  EXPECT_EQ(client_->Handshake(testing::TakeWire(*server_)), Progress::kDone);
+  EXPECT_EQ(client_->fault(), SecureLayer::Fault::kNone);
+  EXPECT_EQ(server_->Handshake(testing::TakeWire(*client_)), Progress::kFailed);
+  char out[16];
+  EXPECT_EQ(client_->Open(testing::TakeWire(*server_), out, sizeof(out)).status,
+            ReadStatus::kError);
+  EXPECT_EQ(client_->failure(), "tlsv1_alert_certificate_required");
+  EXPECT_EQ(client_->fault(), SecureLayer::Fault::kHandshake);
+}
+
 TEST_F(ServerContextTest, AClientMayDoWithoutAnOptionalCertificateButNotShowABadOne) {
   Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
          .client_auth = {{.is_required = false, .trust = Trusted()}}});
@@ -218,6 +250,8 @@ TEST_F(ServerContextTest, OldVersionsAreNotSpoken) {
   Serve({.certificates = {Load({.names = {"DNS:a.example"}})}, .min_version = Version::kTls13});
   EXPECT_FALSE(Connect("a.example", {.max_version = Version::kTls12}));
   EXPECT_EQ(server_->failure(), "unsupported_protocol");
+  EXPECT_EQ(client_->Handshake(testing::TakeWire(*server_)), SecureLayer::Progress::kFailed);
+  EXPECT_EQ(client_->fault(), SecureLayer::Fault::kHandshake);
 }
 
 }  // namespace

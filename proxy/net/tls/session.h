@@ -77,8 +77,8 @@ class Session final : public SecureLayer {
   uint32_t held_begin_ = 0;
   uint32_t held_end_ = 0;
   uint64_t client_auth_scope_ = 0;
-  bool is_over_ = false;    // The peer said so.
-  bool is_broken_ = false;  // What it sent makes no sense.
+  bool is_over_ = false;     // The peer said so.
+  bool is_broken_ = false;   // What it sent makes no sense.
   bool has_opened_ = false;  // Something of the peer's arrived: it has accepted us.
   Fault fault_ = Fault::kNone;
   std::unique_ptr<const PeerIdentity> peer_;
