@@ -37,6 +37,8 @@ class ServerHost {
   virtual StreamAcceptor& acceptor() = 0;
   // No connection is kept any more.
   virtual bool is_draining() const = 0;
+  // What its client sent ends an HTTP/2 connection, with this code of RFC 9113; at most once.
+  virtual void OnHttp2Error(uint32_t) {}
   // The last call about this connection. Delete it with Loop::DeleteLater().
   virtual void OnClosed(ServerCodec& connection) = 0;
 

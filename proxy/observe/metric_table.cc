@@ -70,7 +70,7 @@ absl::string_view NameAt(const absl::string_view (&names)[n], size_t index) {
 static_assert(kFamiliesOf<WorkersMetric>.size() ==
               static_cast<size_t>(WorkersMetric::kConnectionsShed) + 1);
 static_assert(kFamiliesOf<ListenerMetric>.size() ==
-              static_cast<size_t>(ListenerMetric::kTlsHandshakes) + 1);
+              static_cast<size_t>(ListenerMetric::kHttp2Errors) + 1);
 static_assert(kFamiliesOf<RouteMetric>.size() ==
               static_cast<size_t>(RouteMetric::kRequestDuration) + 1);
 static_assert(kFamiliesOf<StreamRouteMetric>.size() ==
@@ -95,6 +95,11 @@ absl::string_view ConnectionRejectionName(size_t index) {
 }
 absl::string_view TlsHandshakeName(size_t index) {
   return NameAt({"full", "resumed", "failed"}, index);
+}
+absl::string_view Http2ErrorName(size_t index) {
+  return NameAt({"protocol_error", "flow_control_error", "stream_closed", "frame_size_error",
+                 "compression_error", "enhance_your_calm", "other"},
+                index);
 }
 absl::string_view ResetStageName(size_t index) {
   return NameAt({"before_response", "after_response"}, index);

@@ -42,6 +42,16 @@ enum class ConnectionRejection : uint8_t {
   kProxyTimeout,
 };
 enum class TlsHandshake : uint8_t { kFull, kResumed, kFailed };
+// The errors of HTTP/2 that end connections, RFC 9113 section 7.
+enum class Http2Error : uint8_t {
+  kProtocol,
+  kFlowControl,
+  kStreamClosed,
+  kFrameSize,
+  kCompression,
+  kEnhanceYourCalm,
+  kOther,
+};
 enum class ResetStage : uint8_t { kBeforeResponse, kAfterResponse };
 // The counts that Upstream.breakers limits.
 enum class BreakerLimit : uint8_t { kConnections, kPending, kRequests, kRetries };
@@ -62,6 +72,7 @@ enum class ListenerMetric : uint8_t {
   kReceivedBytes,
   kSentBytes,
   kTlsHandshakes,  // By TlsHandshake.
+  kHttp2Errors,    // By Http2Error.
 };
 
 // The counters fill one line of the cache, the histogram's sum and the buckets up to 10 ms the
@@ -156,6 +167,7 @@ absl::string_view CodeClassName(size_t index);
 absl::string_view ConnectFailureName(size_t index);
 absl::string_view ConnectionRejectionName(size_t index);
 absl::string_view TlsHandshakeName(size_t index);
+absl::string_view Http2ErrorName(size_t index);
 absl::string_view ResetStageName(size_t index);
 absl::string_view BreakerLimitName(size_t index);
 absl::string_view MirrorResultName(size_t index);
@@ -201,6 +213,10 @@ inline constexpr MetricFamily kListenerFamilies[] = {
      "TLS handshakes that ended: in full, as the continuation of an earlier session, or not at "
      "all.",
      "result", 3, TlsHandshakeName},
+    {"sluice_http2_errors_total", kCounter,
+     "HTTP/2 connections that the proxy ended because of what their client sent, by the code of its "
+     "GOAWAY; \"enhance_your_calm\" are floods, resets and the like.",
+     "code", 7, Http2ErrorName},
 };
 
 inline constexpr MetricFamily kRouteFamilies[] = {

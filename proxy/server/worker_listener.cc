@@ -10,8 +10,28 @@ using http::h1::ServerConnection;
 using net::ProxyHeaderReader;
 using net::tls::ServerHandshake;
 using observe::ConnectionRejection;
+using observe::Http2Error;
 using observe::ListenerMetric;
 using observe::TlsHandshake;
+
+Http2Error Http2ErrorOf(uint32_t code) {
+  switch (code) {
+    case NGHTTP2_PROTOCOL_ERROR:
+      return Http2Error::kProtocol;
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+      return Http2Error::kFlowControl;
+    case NGHTTP2_STREAM_CLOSED:
+      return Http2Error::kStreamClosed;
+    case NGHTTP2_FRAME_SIZE_ERROR:
+      return Http2Error::kFrameSize;
+    case NGHTTP2_COMPRESSION_ERROR:
+      return Http2Error::kCompression;
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+      return Http2Error::kEnhanceYourCalm;
+    default:
+      return Http2Error::kOther;
+  }
+}
 
 }  // namespace
 
@@ -183,6 +203,10 @@ void WorkerListener::OnHttp2(ServerConnection& before, net::Fd fd, const net::Bl
   if (!begun.Start().ok()) return begun.CloseNow();
   if (is_draining_) begun.Drain();
   begun.Begin(block, begin, end);
+}
+
+void WorkerListener::OnHttp2Error(uint32_t code) {
+  worker_.metrics.Add(state_.metrics, ListenerMetric::kHttp2Errors, Http2ErrorOf(code));
 }
 
 void WorkerListener::OnClosed(http::ServerCodec& connection) {

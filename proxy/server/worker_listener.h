@@ -82,6 +82,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   }
   const exchange::ListenerState& listener_state() const override { return state_; }
   std::shared_ptr<const void> metrics_owner() const override { return spec_->metrics_owner; }
+  void OnHttp2Error(uint32_t code) override;
   void OnClosed(http::ServerCodec& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
   void OnProxyHeader(net::ProxyHeaderReader& reader, net::Fd fd,

@@ -1,10 +1,11 @@
-"""Malformed and ambiguous HTTP/1.1 requests: each is answered as a strict edge proxy must, and not a
-byte of it reaches the upstream. The numbers are those of the table in docs/guide/hardening.md."""
+"""Malformed and ambiguous HTTP/1.1 requests, in the clear and over TLS: each is answered as a strict
+edge proxy must, and not a byte of it reaches the upstream."""
 
 import unittest
 
 from harness.process import Proxy
 from harness.raw import Client, Server
+from harness.tls import Authority, TlsClient
 
 CONFIG = """
 kind: Listener
@@ -12,7 +13,7 @@ name: public
 address: 127.0.0.1:{port}
 timeouts: {header: 1s}
 http2: {disabled: true}
----
+%s---
 kind: Upstream
 name: up
 endpoints: [{address: "127.0.0.1:%d"}]
@@ -40,7 +41,7 @@ def chunked(body):
     return post(CHUNKED, body)
 
 
-# Number, request, statuses of which one is right. All of them close the connection.
+# Number of the rule, request, statuses of which one is right. All of them close the connection.
 REFUSED = [
     (1, post(b"Content-Length: 6\r\n" + CHUNKED, b"0\r\n\r\n"), {400}),
     (2, post(b"Content-Length: 5\r\nContent-Length: 6\r\n", b"hello!"), {400}),
@@ -135,21 +136,23 @@ REFUSED = [
 ]
 
 
-class HardeningTest(unittest.TestCase):
+class HardeningInTheClear(unittest.TestCase):
+    listener = ""
+
     @classmethod
     def setUpClass(cls):
         cls.upstream = Server()
-        cls.proxy = Proxy(CONFIG % cls.upstream.port)
+        cls.addClassCleanup(cls.upstream.close)
+        cls.proxy = Proxy(CONFIG % (cls.listener, cls.upstream.port))
+        cls.addClassCleanup(cls.proxy.stop)
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.proxy.stop()
-        cls.upstream.close()
+    def client(self):
+        return Client(self.proxy.port)
 
     def test_refused_requests_are_answered_and_closed(self):
         for number, request, statuses in REFUSED:
             with self.subTest(number=number, request=request[:120]):
-                with Client(self.proxy.port) as client:
+                with self.client() as client:
                     client.send(request)
                     answer = client.read_to_end()
                     self.assertTrue(answer.startswith(b"HTTP/1.1 "), answer[:200])
@@ -162,13 +165,13 @@ class HardeningTest(unittest.TestCase):
         for _, request, _ in REFUSED:
             if CHUNKED in request and request.count(b"Transfer-Encoding") == 1:
                 continue  # Valid heads: the fault is in the body.
-            with Client(self.proxy.port) as client:
+            with self.client() as client:
                 client.send(request)
                 client.read_to_end()
         self.assertEqual(self.upstream.requests[before:], [])
 
     def exchange(self, request):
-        with Client(self.proxy.port) as client:
+        with self.client() as client:
             client.send(request)
             return client.response(), self.upstream.requests[-1]
 
@@ -195,7 +198,7 @@ class HardeningTest(unittest.TestCase):
         self.assertNotIn(b"uthorization", seen)
 
     def test_44_an_unfinished_trailer_section_times_out(self):
-        with Client(self.proxy.port) as client:
+        with self.client() as client:
             client.send(chunked(b"0\r\n"))
             self.assertEqual(client.response().status, 408)
             self.assertTrue(client.is_closed())
@@ -221,7 +224,7 @@ class HardeningTest(unittest.TestCase):
         self.assertTrue(seen.startswith(b"GET / "))
 
     def test_70_bytes_after_an_empty_body_are_a_request_of_their_own(self):
-        with Client(self.proxy.port) as client:
+        with self.client() as client:
             client.send(post(b"Content-Length: 0\r\n") + get(target=b"/x"))
             self.assertEqual(client.response().status, 200)
             self.assertEqual(client.response().status, 200)
@@ -242,9 +245,22 @@ class HardeningTest(unittest.TestCase):
     def test_76_connect_and_trace_are_not_served(self):
         for request in (b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
                         b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"):
-            with Client(self.proxy.port) as client:
+            with self.client() as client:
                 client.send(request)
                 self.assertEqual(client.response().status, 405)
+
+
+class HardeningOverTls(HardeningInTheClear):
+    @classmethod
+    def setUpClass(cls):
+        cls.authority = Authority()
+        cls.addClassCleanup(cls.authority.close)
+        cls.listener = "tls: {certificates: [server]}\n" + \
+            cls.authority.issue("a", "DNS:a").yaml("server")
+        super().setUpClass()
+
+    def client(self):
+        return TlsClient(self.proxy.port, self.authority, "a")
 
 
 if __name__ == "__main__":

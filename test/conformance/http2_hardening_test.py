@@ -1,25 +1,19 @@
-"""Malformed requests and attacks over HTTP/2: refused, while other connections are served. What
-stops each attack is told in docs/guide/http2.md."""
+"""Malformed requests over HTTP/2: refused, while the connection goes on."""
 
 import re
-import struct
 import unittest
 import urllib.request
 
 from harness.h2 import (
-    ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR,
-    GOAWAY, HEADERS, Http2Client, PADDED, PING, PREFACE, PRIORITY,
-    PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW_UPDATE, block,
-    field, frame, head, indexed_field)
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Http2Client, PING, PROTOCOL_ERROR, block,
+    field, frame, head)
 from harness.process import Proxy
-from harness.raw import Client, Server
+from harness.raw import Server
 
 CONFIG = """
 kind: Listener
 name: public
 address: 127.0.0.1:{port}
-timeouts: {header: 1s, body_grace: 1s}
-http2: {flush_timeout: 1s}
 ---
 kind: Upstream
 name: up
@@ -28,27 +22,7 @@ endpoints: [{address: "127.0.0.1:%d"}]
 kind: Route
 name: all
 upstream: up
----
-kind: Route
-name: slow
-paths: [/slow]
-upstream: up
-timeout: 0s
 """
-
-BIG = b"x" * 2_000_000
-
-
-def serve(server, connection):
-    """/big has a large body, /slow never answers, the rest echoes."""
-    while True:
-        start, body = server.read_request(connection)
-        if start.startswith(b"GET /big"):
-            body = BIG
-        elif b" /slow " in start:
-            connection.read_to_end()
-            return
-        connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
 
 
 def regular(*fields):
@@ -119,7 +93,7 @@ MALFORMED = [
 class Http2HardeningTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.upstream = Server(serve)
+        cls.upstream = Server()
         cls.proxy = Proxy(CONFIG % cls.upstream.port)
 
     @classmethod
@@ -140,28 +114,6 @@ class Http2HardeningTest(unittest.TestCase):
             if i == 0:
                 flags |= END_STREAM if end else 0
             client.send(frame(HEADERS if i == 0 else CONTINUATION, flags, stream, piece))
-
-    def assert_served(self):
-        """Other clients, of either protocol, do not notice."""
-        self.assertEqual(self.client().get(b"/ok")[0], 200)
-        other = Client(self.proxy.port)
-        self.addCleanup(other.close)
-        self.assertEqual(other.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").response().status, 200)
-
-    def flood(self, client, data, times):
-        """Sends on until the proxy has had enough; the code of its GOAWAY."""
-        bystander = self.client()
-        self.assertEqual(bystander.get()[0], 200)
-        try:
-            for _ in range(times):
-                client.send(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        code = client.goaway_code()
-        # The same connection that was open before.
-        self.assertEqual(bystander.get(b"/again")[0], 200)
-        self.assert_served()
-        return code
 
     # --- Requests ---
 
@@ -223,159 +175,6 @@ class Http2HardeningTest(unittest.TestCase):
         client.send(frame(DATA, END_STREAM, stream, smuggled))
         self.assertEqual(client.finish(stream), (200, smuggled))
         self.assertEqual(len(self.upstream.requests), before + 1)
-
-    # --- Attacks ---
-
-    def test_rapid_reset(self):
-        client = self.client()
-        data = b"".join(
-            frame(HEADERS, END_HEADERS | END_STREAM, stream, head(path=b"/slow")) +
-            frame(RST_STREAM, 0, stream, struct.pack(">I", CANCEL))
-            for stream in range(1, 2000, 2))
-        self.assertEqual(self.flood(client, data, 1), ENHANCE_YOUR_CALM)
-
-    def test_resets_that_we_are_made_to_send(self):
-        client = self.client()
-        # A body that is longer than its length is the client's fault, and the stream ours to reset.
-        data = b"".join(
-            frame(HEADERS, END_HEADERS, stream, regular((b"content-length", b"1"))) +
-            frame(DATA, 0, stream, b"xx")
-            for stream in range(1, 2000, 2))
-        self.assertEqual(self.flood(client, data, 1), ENHANCE_YOUR_CALM)
-
-    def test_too_many_streams_are_refused(self):
-        client = self.client()
-        for _ in range(101):
-            client.open(head(path=b"/slow"))
-        got = client.read_until_frame(RST_STREAM, GOAWAY)
-        if got.kind == RST_STREAM:
-            self.assertEqual((got.stream, got.code), (201, REFUSED_STREAM))
-        self.assert_served()
-
-    def test_continuation_flood(self):
-        client = self.client()
-        client.send(frame(HEADERS, END_STREAM, 1, head()))
-        self.assertEqual(
-            self.flood(client, frame(CONTINUATION, 0, 1, field(b"x", b"y" * 1000)), 1000),
-            ENHANCE_YOUR_CALM)
-
-    def test_empty_continuation_flood(self):
-        client = self.client()
-        client.send(frame(HEADERS, END_STREAM, 1, head()))
-        self.assertEqual(self.flood(client, frame(CONTINUATION, 0, 1), 5000), ENHANCE_YOUR_CALM)
-
-    def test_hpack_bomb(self):
-        client = self.client()
-        # A field of 4 KiB in the table, then a byte for each time that it is meant again.
-        data = head() + indexed_field(b"x", b"v" * 3900) + b"\xbe" * 12000
-        self.assertEqual(self.flood(client, frame(HEADERS, END_HEADERS | END_STREAM, 1, data), 1),
-                         ENHANCE_YOUR_CALM)
-
-    def test_cookie_bomb(self):
-        client = self.client()
-        data = head() + indexed_field(b"cookie", b"a=1") + b"\xbe" * 16000
-        self.assertEqual(self.flood(client, frame(HEADERS, END_HEADERS | END_STREAM, 1, data), 1),
-                         ENHANCE_YOUR_CALM)
-
-    def test_floods_of_frames_that_ask_for_nothing(self):
-        floods = {
-            "PING": frame(PING, 0, 0, b"12345678"),
-            "PING answers": frame(PING, ACK, 0, b"12345678"),
-            "SETTINGS": frame(SETTINGS, 0, 0),
-            "window churn": frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1) +
-                                  struct.pack(">HI", 4, 65535)),
-            "PRIORITY": frame(PRIORITY, 0, 3, struct.pack(">IB", 0, 1)),
-            "unknown": frame(0xbe, 0, 0, b"x"),
-            "WINDOW_UPDATE": frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 1)),
-        }
-        for what, data in floods.items():
-            with self.subTest(what):
-                self.assertEqual(self.flood(self.client(), data * 100, 500), ENHANCE_YOUR_CALM)
-
-    def test_floods_of_frames_without_content(self):
-        for what, data in {
-            "empty DATA": frame(DATA, 0, 1),
-            "DATA that is padding": frame(DATA, PADDED, 1, b"\x05" + b"\0" * 5),
-        }.items():
-            with self.subTest(what):
-                client = self.client()
-                client.open(head(method=b"POST", path=b"/slow"), end=False)
-                self.assertEqual(self.flood(client, data * 100, 500), ENHANCE_YOUR_CALM)
-
-    def test_data_dribble_through_a_tiny_window(self):
-        client = self.client(settings=struct.pack(">HI", 4, 1))
-        client.open(head(path=b"/big"))
-        self.assertEqual(
-            self.flood(client, frame(WINDOW_UPDATE, 0, 1, struct.pack(">I", 1)) * 100, 500),
-            ENHANCE_YOUR_CALM)
-
-    def test_a_window_that_stays_shut_is_not_waited_for(self):
-        client = self.client(settings=struct.pack(">HI", 4, 0))
-        stream = client.open(head(path=b"/big"))
-        # Small steps do not help.
-        client.send(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", 100)))
-        got = client.read_until_frame(RST_STREAM, stream=stream)
-        self.assertEqual(got.code, CANCEL)
-        self.assert_served()
-
-    def test_a_window_beyond_its_bound_is_an_error(self):
-        client = self.client()
-        client.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7fffffff)))
-        self.assertEqual(client.goaway_code(), FLOW_CONTROL_ERROR)
-        client = self.client()
-        client.send(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0x80000000)))
-        self.assertEqual(client.goaway_code(), FLOW_CONTROL_ERROR)
-
-    def test_more_than_the_window_is_an_error(self):
-        client = self.client()
-        stream = client.open(head(method=b"POST", path=b"/slow"), end=False)
-        try:
-            for _ in range(200):
-                client.send(frame(DATA, 0, stream, b"x" * 16384))
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        got = client.read_until_frame(RST_STREAM, GOAWAY)
-        self.assertEqual(got.code, FLOW_CONTROL_ERROR)
-
-    def test_stream_ids_that_may_not_be_used_end_the_connection(self):
-        for what, streams, code in [("even", [2], PROTOCOL_ERROR),
-                                    ("skipped", [5, 3], PROTOCOL_ERROR)]:
-            with self.subTest(what):
-                client = self.client()
-                for stream in streams:
-                    client.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, head()))
-                self.assertEqual(client.goaway_code(), code)
-        client = self.client()
-        self.assertEqual(client.get()[0], 200)
-        client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, head()))
-        self.assertEqual(client.goaway_code(), STREAM_CLOSED)
-
-    def test_a_head_that_does_not_come_to_its_end_is_given_up(self):
-        client = self.client()
-        client.send(frame(HEADERS, END_STREAM, 1, head()))
-        self.assertIsNotNone(client.read_until_frame(GOAWAY))
-        self.assertIsNone(client.read_until_frame(GOAWAY))
-
-    def test_a_preface_that_does_not_come_to_its_end_is_given_up(self):
-        client = self.client(preface=False)
-        client.send(PREFACE[:20])
-        client.read_to_end()
-        client = self.client(preface=False)
-        client.send(PREFACE)
-        client.read_to_end()
-
-    def test_a_body_that_dribbles_is_given_up(self):
-        client = self.client()
-        stream = client.open(head(method=b"POST", path=b"/slow"), end=False)
-        client.send(frame(DATA, 0, stream, b"x"))
-        self.assertEqual(client.finish(stream)[0], 408)
-
-    def test_a_large_head_in_the_cache_is_not_a_large_head_later(self):
-        client = self.client()
-        stream = client.open(head() + indexed_field(b"x", b"v" * 3900))
-        self.assertEqual(client.finish(stream)[0], 200)
-        stream = client.open(head() + b"\xbe" * 5)
-        client.read_until_frame(HEADERS, stream=stream)
 
     def test_it_was_refused_by_name(self):
         client = self.client()

@@ -1,5 +1,6 @@
 """An HTTP/2 client that sends whatever frames a test wants, and understands enough of the answers."""
 
+import ssl
 import struct
 
 from harness.raw import Client
@@ -88,10 +89,12 @@ class Frame:
 
 
 class Http2Client(Client):
-    """One connection, past its preface unless `preface` is false."""
+    """One connection, past its preface unless `preface` is false; over TLS with an ssl.SSLContext."""
 
-    def __init__(self, port, timeout=30, settings=b"", preface=True):
+    def __init__(self, port, timeout=30, settings=b"", preface=True, tls=None):
         super().__init__(port, timeout)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.next_id = 1
         if preface:
             self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
@@ -103,7 +106,7 @@ class Http2Client(Client):
             size = struct.unpack(">I", b"\0" + start[:3])[0]
             stream = struct.unpack(">I", start[5:])[0] & 0x7fffffff
             return Frame(start[3], start[4], stream, self.read_exactly(size))
-        except (EOFError, ConnectionResetError):
+        except (EOFError, ConnectionResetError, ssl.SSLError):
             return None
 
     def read_until_frame(self, *kinds, stream=None):

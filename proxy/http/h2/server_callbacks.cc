@@ -178,7 +178,7 @@ int ServerConnection::Callbacks::OnFrameSent(nghttp2_session* session, const ngh
                                 !connection.guard_.OnStreamError(connection.io_.loop.now_ns());
       return 0;
     case NGHTTP2_GOAWAY:
-      connection.has_failed_ |= frame->goaway.error_code != NGHTTP2_NO_ERROR;
+      if (frame->goaway.error_code != NGHTTP2_NO_ERROR) connection.Blame(frame->goaway.error_code);
       return 0;
     default:
       return 0;

@@ -124,7 +124,10 @@ void ServerConnection::Consume(const net::BlockRef& block, const char* begin, co
   read_block_ = nullptr;
   if (is_flooded_) return Fail(NGHTTP2_ENHANCE_YOUR_CALM, nullptr);
   // Not even a GOAWAY is possible: no preface, or nghttp2's own limits on floods.
-  if (taken < 0) return End(ResetReason::kProtocolError, nullptr);
+  if (taken < 0) {
+    Blame(taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+    return End(ResetReason::kProtocolError, nullptr);
+  }
   if (end_code_ != NGHTTP2_NO_ERROR) return Fail(end_code_, nullptr);
   if (stop < end) Keep(block, stop, end);
   if (head_began_ns_ != 0) ArmTimer();
@@ -235,9 +238,15 @@ void ServerConnection::Fail(uint32_t code, const LocalError* error) {
   state_ = State::kEnding;
   timer_.SetAt(io_.loop.now_ns() + kEndingNs);
   kept_.Reset();
+  if (code != NGHTTP2_NO_ERROR) Blame(code);
   nghttp2_session_terminate_session(session_, code);
   EndStreams(ResetReason::kProtocolError, error);
   FlushSoon();
+}
+
+void ServerConnection::Blame(uint32_t code) {
+  if (!has_failed_) host_.OnHttp2Error(code);
+  has_failed_ = true;
 }
 
 void ServerConnection::EndStreams(ResetReason reason, const LocalError* error) {

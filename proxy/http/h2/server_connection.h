@@ -95,6 +95,8 @@ class ServerConnection final : public ServerCodec,
 
   // Tells the client why and ends the connection; `error` as in OnClientReset().
   void Fail(uint32_t code, const LocalError* error);
+  // Notes, once, that the client is at fault.
+  void Blame(uint32_t code);
   void EndStreams(ResetReason reason, const LocalError* error);
   void Linger();
   void End(ResetReason reason, const LocalError* error);
@@ -151,7 +153,7 @@ class ServerConnection final : public ServerCodec,
   bool is_draining_ = false;
   bool has_said_last_ = false;  // The second GOAWAY of a drain.
   bool is_client_leaving_ = false;
-  bool has_failed_ = false;  // A GOAWAY with an error has been sent.
+  bool has_failed_ = false;  // Because of what the client sent.
   bool is_flooded_ = false;
 };
 
