@@ -57,10 +57,12 @@ void Exchange::RunResponseHead() {
 }
 
 void Exchange::SendResponseHead() {
+  const bool ends_here =
+      response_ended_ && response_held_.empty() && response_trailers_ == nullptr;
+  // Plugins see the end first, so that the head can be the end: gRPC takes a status without
+  // messages for nothing else.
+  if (ends_here && ResponseMode().kind != BodyMode::Kind::kNone) return PassResponseEnd();
   stage_ = Stage::kResponding;
-  const bool ends_here = response_ended_ && response_held_.empty() &&
-                         response_trailers_ == nullptr &&
-                         chain_.response_body().kind == BodyMode::Kind::kNone;
   has_sent_status_ = true;
   client_.SendHead(response_, ends_here);
   if (ends_here) return Finish();
@@ -160,17 +162,20 @@ void Exchange::PassResponseEnd() {
     }
     response_stop_ = Hook::kNone;
   }
+  const bool has_trailers = response_trailers_ != nullptr && response_trailers_->count() > 0;
   if (stage_ == Stage::kHolding) {
-    response_.body = BodySize::Length(response_held_.size());
+    const bool has_body = !http::ResponseHasNoBody(request_.method_id, response_.status);
+    if (has_body) response_.body = BodySize::Length(response_held_.size());
     stage_ = Stage::kResponding;
     has_sent_status_ = true;
-    client_.SendHead(response_, false);
+    const bool ends_here = response_held_.empty() && !has_trailers;
+    client_.SendHead(response_, ends_here);
+    if (ends_here) return Finish();
   }
   if (!response_held_.empty()) {
     summary_.sent_bytes += response_held_.size();
     client_.SendBody(std::move(response_held_), false);
   }
-  const bool has_trailers = response_trailers_ != nullptr && response_trailers_->count() > 0;
   client_.SendEnd(has_trailers ? response_trailers_ : nullptr);
   Finish();
 }
