@@ -57,8 +57,7 @@ void Exchange::RunResponseHead() {
 }
 
 void Exchange::SendResponseHead() {
-  const bool ends_here =
-      response_ended_ && response_held_.empty() && response_trailers_ == nullptr;
+  const bool ends_here = response_ended_ && response_held_.empty() && response_trailers_ == nullptr;
   // Plugins see the end first, so that the head can be the end: gRPC takes a status without
   // messages for nothing else.
   if (ends_here && ResponseMode().kind != BodyMode::Kind::kNone) return PassResponseEnd();

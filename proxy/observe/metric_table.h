@@ -214,7 +214,8 @@ inline constexpr MetricFamily kListenerFamilies[] = {
      "all.",
      "result", 3, TlsHandshakeName},
     {"sluice_http2_errors_total", kCounter,
-     "HTTP/2 connections that the proxy ended because of what their client sent, by the code of its "
+     "HTTP/2 connections that the proxy ended because of what their client sent, by the code of "
+     "its "
      "GOAWAY; \"enhance_your_calm\" are floods, resets and the like.",
      "code", 7, Http2ErrorName},
 };
