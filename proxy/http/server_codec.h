@@ -19,6 +19,9 @@ class ServerCodec {
   [[nodiscard]] virtual absl::Status Start() = 0;
   // Takes no further request, and closes when those under way have ended.
   virtual void Drain() = 0;
+  // As Drain(), but for a client that may be about to ask for something: who says nothing is not
+  // closed. HTTP/1.1 tells it with the next response; the host answers is_draining() by then.
+  virtual void AnnounceDrain() { Drain(); }
   // Closes now, resetting what is under way. OnClosed() comes within the call.
   virtual void CloseNow() = 0;
   // Whether no exchange is under way.

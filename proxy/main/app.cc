@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "proxy/main/service_manager.h"
 
 namespace sluice::main {
 namespace {
@@ -37,10 +38,10 @@ std::string HostName() {
 
 }  // namespace
 
-App::App(const Clock& clock, const Options& options, net::Fd signals)
+App::App(const Clock& clock, const Options& options, Start start)
     : clock_(clock),
       options_(options),
-      signals_(std::move(signals)),
+      start_(std::move(start)),
       loop_(clock),
       pool_(kControlBufferBytes),
       io_(loop_, pool_),
@@ -51,6 +52,7 @@ App::App(const Clock& clock, const Options& options, net::Fd signals)
       figures_(metrics_),
       actions_([this] { return Drain(); }),
       drain_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnDrainTimeout>, this),
+      idle_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnIdleTimeout>, this),
       tick_(loop_.timers(), &event::Timer::Call<App, &App::OnTick>, this) {
   state_.node = options_.node;
   state_.groups = options_.groups;
@@ -60,6 +62,8 @@ App::~App() {
   // Threads first, then what they use, from the outside in.
   for (auto& worker : workers_) worker->Join();
   if (build_ != nullptr) build_->Join();
+  handover_.reset();
+  succession_.reset();
   sync_.client.reset();
   sync_.keeper.reset();
   admin_.reset();
@@ -70,27 +74,48 @@ App::~App() {
   workers_.clear();
 }
 
-absl::Status App::Start() {
+absl::Status App::Begin() {
   RETURN_IF_ERROR(loop_.Init());
-  RETURN_IF_ERROR(loop_.Add(signals_.get(), *this, EPOLLIN));
+  RETURN_IF_ERROR(loop_.Add(start_.signals.get(), *this, EPOLLIN));
   RETURN_IF_ERROR(resolver_.Init());
-  const auto admin_address = net::Address::Parse(options_.admin_listen);
-  if (!admin_address) {
+  RETURN_IF_ERROR(OpenStateDirectory());
+  MakeWorkers();
+  RETURN_IF_ERROR(StartAdmin());
+  for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
+  tick_.SetAt(loop_.now_ns() + kTickNs);
+  if (succession_ != nullptr) RETURN_IF_ERROR(StartSuccession());
+  RETURN_IF_ERROR(options_.config.empty() ? StartSync() : StartFile());
+  if (succession_ == nullptr) return ListenInStateDirectory();
+  // The one before has its stream until it is told to go.
+  if (sync_.client != nullptr) sync_.client->Stop();
+  return absl::OkStatus();
+}
+
+absl::Status App::StartAdmin() {
+  const auto address = net::Address::Parse(options_.admin_listen);
+  if (!address) {
     return absl::InvalidArgumentError(
         absl::StrCat("--admin-listen: want IP:PORT, got \"", options_.admin_listen, "\""));
   }
-  MakeWorkers();
   std::vector<std::string> names = options_.admin_allowed_hosts;
   names.push_back(HostName());
   admin_ = std::make_unique<server::AdminServer>(
       io_, *pages_,
-      server::AdminServer::Access{.hosts = KnownHosts(admin_address->ip().ToString(), names)});
-  RETURN_IF_ERROR(admin_->Start(*admin_address));
+      server::AdminServer::Access{.hosts = KnownHosts(address->ip().ToString(), names)});
+  // Until it goes, the one before answers there: its pages are of what is served.
+  const bool is_inherited = succession_ != nullptr &&
+                            succession_->inheritance().admin_address == options_.admin_listen &&
+                            succession_->inheritance().admin.is_open();
+  if (is_inherited) return absl::OkStatus();
+  const auto given = std::find_if(start_.sockets.begin(), start_.sockets.end(),
+                                  [&](const server::GivenSocket& socket) {
+                                    return socket.name == "admin" || socket.address == *address;
+                                  });
+  RETURN_IF_ERROR(given == start_.sockets.end()
+                      ? admin_->Start(*address)
+                      : admin_->Start(net::Duplicate(given->fd.get())));
   LOG(INFO) << "admin pages on http://" << admin_->address().ToString();
-  for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
-  tick_.SetAt(loop_.now_ns() + kTickNs);
-  RETURN_IF_ERROR(OpenStateDirectory());
-  return options_.config.empty() ? StartSync() : StartFile();
+  return absl::OkStatus();
 }
 
 void App::MakeWorkers() {
@@ -124,22 +149,23 @@ void App::MakeWorkers() {
   };
   build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, options_.zone,
                                          std::move(hooks));
+  for (server::GivenSocket& socket : start_.sockets) {
+    build_->publisher().supply().Give({socket.name, socket.address, net::Duplicate(socket.fd.get())});
+  }
   pages_ = std::make_unique<Pages>(
       state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_}, *build_, borrowed);
 }
 
 absl::Status App::OpenStateDirectory() {
   if (options_.state_dir.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(directory_, sync::StateDirectory::Open(options_.state_dir));
-  const absl::StatusOr<int> socket = directory_->ListenOn("admin.sock");
-  if (!socket.ok()) {
-    // Not every file system has sockets; that is no reason not to serve.
-    LOG(WARNING) << "no control actions: " << socket.status().message();
+  if (!options_.takeover) {
+    ASSIGN_OR_RETURN(directory_, sync::StateDirectory::Open(options_.state_dir));
     return absl::OkStatus();
   }
-  control_ = std::make_unique<server::AdminServer>(io_, actions_,
-                                                   server::AdminServer::Access{.is_control = true});
-  return control_->Start(net::Fd(*socket));
+  ASSIGN_OR_RETURN(Succession::Begun begun, Succession::Begin(options_.state_dir));
+  directory_ = std::move(begun.directory);
+  succession_ = std::move(begun.succession);
+  return absl::OkStatus();
 }
 
 absl::Status App::StartFile() {
@@ -218,7 +244,11 @@ void App::OnApplied(const Applied& applied) {
   if (!applied.ok) {
     metrics_.Set(ProcessMetric::kConfigRejected, metrics_.Get(ProcessMetric::kConfigRejected) + 1);
     LOG(ERROR) << "generation " << applied.generation << " cannot be served; the one before stays";
+    if (succession_ != nullptr) OnNotSucceeded("its configuration cannot be served");
     return;
+  }
+  if (succession_ != nullptr && !succession_->is_open()) {
+    return succession_->OnReady(!unresolved_.empty());
   }
   metrics_.Set(ProcessMetric::kConfigApplyDuration, absl::ToDoubleSeconds(applied.took));
   metrics_.Set(ProcessMetric::kConfigApplied, metrics_.Get(ProcessMetric::kConfigApplied) + 1);
@@ -229,22 +259,27 @@ void App::OnApplied(const Applied& applied) {
     state_.faults.push_back(resource::ToString(problem));
   }
   LOG(INFO) << "serving generation " << applied.generation;
+  if (succession_ == nullptr) OnReady();
 }
 
 // --- Names ---------------------------------------------------------------------------------------
 
 void App::WatchNames(const std::set<std::string>& names) {
   std::erase_if(watches_, [&](const auto& watch) { return !names.contains(watch.first); });
+  std::erase_if(unresolved_, [&](const std::string& host) { return !names.contains(host); });
   for (const std::string& host : names) {
     if (watches_.contains(host)) continue;
+    unresolved_.insert(host);
     watches_[host] = resolver_.Resolve(
         host, [this, host](const absl::StatusOr<net::dns::Resolver::Addresses>& addresses) {
-          if (!addresses.ok()) {
+          if (addresses.ok()) {
+            build_->PostFromAnyThread(
+                [this, host, addresses = *addresses] { build_->Resolve(host, addresses); });
+          } else {
             LOG(WARNING) << "name \"" << host << "\": " << addresses.status().message();
-            return;
           }
-          build_->PostFromAnyThread(
-              [this, host, addresses = *addresses] { build_->Resolve(host, addresses); });
+          unresolved_.erase(host);
+          if (unresolved_.empty() && succession_ != nullptr) succession_->OnNamesResolved();
         });
   }
 }
@@ -272,7 +307,7 @@ void App::GetPage(const std::string& path, absl::AnyInvocable<void(Page)> done) 
 
 void App::OnEvents(uint32_t) {
   signalfd_siginfo info;
-  while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+  while (read(start_.signals.get(), &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIGHUP) {
       log_.ReopenFromAnyThread();
     } else {
@@ -282,23 +317,27 @@ void App::OnEvents(uint32_t) {
 }
 
 void App::OnTerminate() {
+  if (!state_.is_draining) NotifyServiceManager("STOPPING=1");
   if (Drain()) return;
   LOG(WARNING) << "told to end while draining: ending at once";
   exit_status_ = 1;
   loop_.StopFromAnyThread();
 }
 
-bool App::Drain() {
+bool App::Drain(server::IdleDrain idle) {
   if (std::exchange(state_.is_draining, true)) return false;
+  if (handover_ != nullptr) handover_->Close();
   // What is served does not change any more: a generation that came now would take the routes of
   // requests that still run.
   file_.reset();
   if (sync_.client != nullptr) sync_.client->Stop();
   LOG(INFO) << "draining for at most " << absl::FormatDuration(options_.drain_timeout);
   drain_timer_.SetAt(loop_.now_ns() + absl::ToInt64Nanoseconds(options_.drain_timeout));
+  // Half of the time for clients that may come back, half to end what they began.
+  idle_timer_.SetAt(loop_.now_ns() + absl::ToInt64Nanoseconds(options_.drain_timeout / 2));
   busy_workers_ = workers_.size();
   for (const auto& worker : workers_) {
-    worker->DrainFromAnyThread([this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
+    worker->DrainFromAnyThread(idle, [this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
   }
   return true;
 }
@@ -307,6 +346,10 @@ void App::OnWorkerIdle() {
   if (--busy_workers_ > 0) return;
   LOG(INFO) << "drained";
   loop_.StopFromAnyThread();
+}
+
+void App::OnIdleTimeout() {
+  for (const auto& worker : workers_) worker->CloseIdleFromAnyThread();
 }
 
 void App::OnDrainTimeout() {

@@ -16,8 +16,10 @@
 #include "proxy/main/control_plane_tls.h"
 #include "proxy/main/figures.h"
 #include "proxy/main/file_source.h"
+#include "proxy/main/handover.h"
 #include "proxy/main/options.h"
 #include "proxy/main/pages.h"
+#include "proxy/main/succession.h"
 #include "proxy/main/view_applier.h"
 #include "proxy/net/dns/resolver.h"
 #include "proxy/observe/log_thread.h"
@@ -32,12 +34,17 @@ namespace sluice::main {
 
 class App final : private event::Handler, private sync::ProxyHooks {
  public:
-  // `signals`: a signalfd of SIGTERM, SIGINT and SIGHUP.
-  App(const Clock& clock, const Options& options, net::Fd signals);
+  // What the process is started with.
+  struct Start {
+    net::Fd signals;  // A signalfd of SIGTERM, SIGINT and SIGHUP.
+    std::vector<server::GivenSocket> sockets;
+    std::function<void()> on_ready;  // It serves, or waits for a control plane to say what.
+  };
+  App(const Clock& clock, const Options& options, Start start);
   ~App();
 
   // Starts everything. An error is one of the environment, for the operator.
-  absl::Status Start();
+  absl::Status Begin();
   // Serves until a signal ends it; the exit status.
   int Run();
 
@@ -53,28 +60,38 @@ class App final : private event::Handler, private sync::ProxyHooks {
   void OnEvents(uint32_t events) override;  // Of the signals.
   void OnTerminate();
   // False: it had begun before.
-  bool Drain();
+  bool Drain(server::IdleDrain idle = server::IdleDrain::kClose);
   void OnWorkerIdle();
   void OnDrainTimeout();
+  void OnIdleTimeout();
   void OnTick();
   // A generation was applied, or not, or local faults changed.
   void OnApplied(const Applied& applied);
   // The upstreams name these hosts now.
   void WatchNames(const std::set<std::string>& names);
   void MakeWorkers();
-  // Takes the state directory, and actions by a socket in it.
+  // Takes the state directory, from the process that has it if that is asked for.
   absl::Status OpenStateDirectory();
+  // What uses sockets of the state directory: actions, and handing over to a successor.
+  absl::Status ListenInStateDirectory();
+  absl::Status StartAdmin();
+  absl::Status StartSuccession();
+  // This process is the one that serves.
+  void OnSucceeded();
+  void OnNotSucceeded(absl::string_view why);
+  void OnReady();
   absl::Status StartFile();
   absl::Status StartSync();
 
   // sync::ProxyHooks
   void Resolve(const std::string& host, OnResolved on_resolved) override;
+  void OnBooted(bool has_view) override;
   sync::Figures CollectFigures() override;
   void GetPage(const std::string& path, absl::AnyInvocable<void(Page)> done) override;
 
   const Clock& clock_;
   const Options options_;
-  net::Fd signals_;
+  Start start_;
   event::Loop loop_;
   net::BlockPool pool_;
   net::IoContext io_;
@@ -93,12 +110,16 @@ class App final : private event::Handler, private sync::ProxyHooks {
   std::unique_ptr<sync::StateDirectory> directory_;  // Null: none was given.
   Actions actions_;
   std::unique_ptr<server::AdminServer> control_;
+  std::unique_ptr<Succession> succession_;  // While it is under way.
+  std::unique_ptr<Handover> handover_;      // Null: nobody can take over.
   std::unique_ptr<FileSource> file_;
   Sync sync_;
   std::map<std::string, std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // By host.
+  std::set<std::string> unresolved_;  // Hosts of those that have had no answer yet.
   // Of control planes that are being looked up.
   std::map<std::string, std::unique_ptr<net::dns::Resolver::Watch>> lookups_;
   event::Timer drain_timer_;
+  event::Timer idle_timer_;
   event::Timer tick_;
   size_t busy_workers_ = 0;
   int exit_status_ = 0;

@@ -122,6 +122,12 @@ void BuildThread::Publish(runtime::Builder::Result result,
                      });
 }
 
+void BuildThread::Open(std::function<void(const Applied&)> done) {
+  publisher_.Open([this, done = std::move(done)](const std::vector<server::BindFault>& faults) {
+    done(FromFaults(faults));
+  });
+}
+
 void BuildThread::ReapLater() {
   if (!reap_timer_.is_set()) reap_timer_.SetAt(loop_.now_ns() + kReapNs);
 }

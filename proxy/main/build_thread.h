@@ -56,6 +56,12 @@ class BuildThread {
   void Resolve(const std::string& host, std::vector<net::IpAddress> addresses);
   std::shared_ptr<const runtime::Snapshot> snapshot() const { return builder_.snapshot(); }
 
+  // Before Start(), or on the build thread.
+  server::Publisher& publisher() { return publisher_; }
+  runtime::TicketBook& tickets() { return builder_.tickets(); }
+  // Makes listeners accept that were held from the start. `done` runs on the build thread.
+  void Open(std::function<void(const Applied&)> done);
+
   size_t route_count() const { return builder_.route_count(); }
 
   // For what else runs here.

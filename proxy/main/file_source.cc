@@ -64,7 +64,14 @@ void FileSource::OnEvents(uint32_t) {
   settle_timer_.SetAt(loop_.now_ns() + kSettleNs);
 }
 
-void FileSource::OnSettled() { Read(); }
+void FileSource::OnSettled() {
+  if (!is_paused_) Read();
+}
+
+void FileSource::Resume() {
+  is_paused_ = false;
+  Read();
+}
 
 bool FileSource::Read() {
   resource::ReadOptions options;

@@ -25,6 +25,9 @@ class FileSource final : private event::Handler {
 
   // Reads it for the first time. False if it is not valid (after on_problems). Then watches it.
   bool Start();
+  // Changes are only noted until Resume(), which reads them.
+  void Pause() { is_paused_ = true; }
+  void Resume();
 
  private:
   void OnEvents(uint32_t events) override;
@@ -37,6 +40,7 @@ class FileSource final : private event::Handler {
   const std::function<void(runtime::Change)> on_change_;
   const std::function<void(const std::vector<resource::Problem>&)> on_problems_;
   net::Fd inotify_;
+  bool is_paused_ = false;
   event::Timer settle_timer_;
   std::string last_text_;  // What was read last: events that change nothing do nothing.
   uint64_t generation_ = 0;

@@ -1,17 +1,22 @@
 // sluice-proxy: the only place that knows everything.
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
 #include "base/version.h"
 #include "proxy/main/app.h"
 #include "proxy/main/options.h"
+#include "proxy/main/service_manager.h"
 
 namespace sluice::main {
 namespace {
@@ -34,6 +39,31 @@ net::Fd TakeSignals() {
   return net::Fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
+// In the parent: the exit status, once the child is ready or has failed. In the child: nothing; it is
+// to call `on_ready`.
+std::optional<int> Detach(std::function<void()>& on_ready) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return 1;
+  const pid_t child = fork();
+  if (child < 0) return 1;
+  if (child == 0) {
+    close(ends[0]);
+    setsid();
+    on_ready = [fd = ends[1]] {
+      // Nobody who listens is no fault of ours.
+      [[maybe_unused]] const ssize_t written = write(fd, "", 1);
+      close(fd);
+    };
+    return std::nullopt;
+  }
+  close(ends[1]);
+  char byte;
+  if (read(ends[0], &byte, 1) == 1) return 0;
+  int status = 0;
+  const bool has_exited = waitpid(child, &status, 0) == child && WIFEXITED(status);
+  return has_exited && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1;
+}
+
 int Main(int argc, char** argv) {
   const absl::StatusOr<Options> options = ParseOptions(argc, argv);
   if (!options.ok()) {
@@ -49,11 +79,19 @@ int Main(int argc, char** argv) {
     std::printf("sluice-proxy %s\n", std::string(kVersion).c_str());
     return 0;
   }
-  net::Fd signals = TakeSignals();
+  App::Start start;
+  if (options->detach) {
+    std::optional<int> status = Detach(start.on_ready);
+    if (status.has_value()) return *status;
+  } else {
+    start.on_ready = [] { NotifyServiceManager("READY=1"); };
+  }
+  start.sockets = TakeGivenSockets();
+  start.signals = TakeSignals();
   RaiseDescriptorLimit();
   SystemClock clock;
-  App app(clock, *options, std::move(signals));
-  if (absl::Status status = app.Start(); !status.ok()) {
+  App app(clock, *options, std::move(start));
+  if (absl::Status status = app.Begin(); !status.ok()) {
     LOG(ERROR) << status.message();
     return 1;
   }

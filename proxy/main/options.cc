@@ -45,6 +45,10 @@ Flags MakeFlags(Options& options) {
   flags.Size("buffer-memory", "bound on heads and bodies under way, all workers; 0 is 256MiB each",
              &options.buffer_memory);
   flags.Duration("drain-timeout", "how long SIGTERM waits for requests", &options.drain_timeout);
+  flags.Bool("takeover", "takes the place of the process that has --state-dir, if there is one",
+             &options.takeover);
+  flags.Bool("detach", "goes on in the background once it serves; fails if it cannot",
+             &options.detach);
   flags.Bool("version", "print the version and exit", &options.version);
   flags.Bool("help", "print this and exit", &options.help);
   return flags;
@@ -96,6 +100,9 @@ absl::StatusOr<Options> ParseOptions(int argc, const char* const* argv) {
   if (!options.control_planes.empty() && options.state_dir.empty()) {
     return absl::InvalidArgumentError(
         "--state-dir: needed with --control-plane, to start when that is down");
+  }
+  if (options.takeover && options.state_dir.empty()) {
+    return absl::InvalidArgumentError("--takeover: needs --state-dir, of which it takes over");
   }
   RETURN_IF_ERROR(CheckTls(options));
   if (options.workers > kMaxWorkers) {

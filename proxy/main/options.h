@@ -24,6 +24,8 @@ struct Options {
   uint64_t workers = 0;        // 0: one a processor.
   uint64_t buffer_memory = 0;  // Of all workers; 0: Worker::kDefaultBufferBytes each.
   absl::Duration drain_timeout = absl::Seconds(30);
+  bool takeover = false;  // From the process that has the state directory.
+  bool detach = false;
   bool version = false;
   bool help = false;
 };

@@ -21,24 +21,33 @@ bool IsExhaustion(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(event::Loop& loop, Fd fd, Owner& owner)
+Acceptor::Acceptor(event::Loop& loop, Fd fd, Owner& owner, bool is_shared)
     : loop_(loop),
       owner_(owner),
       fd_(std::move(fd)),
       reserve_(OpenReserve()),
+      is_shared_(is_shared),
       resume_timer_(loop.timers(), &event::Timer::Call<Acceptor, &Acceptor::Resume>, this) {}
 
 Acceptor::~Acceptor() { Close(); }
 
-absl::Status Acceptor::Start() {
+absl::Status Acceptor::Start() { return Watch(); }
+
+absl::Status Acceptor::Watch() {
   // Level-triggered: what one turn leaves in the queue is told again in the next.
-  return loop_.Add(fd_.get(), *this, EPOLLIN);
+  const uint32_t exclusive = is_shared_ ? uint32_t{EPOLLEXCLUSIVE} : 0;
+  const absl::Status status = loop_.Add(fd_.get(), *this, EPOLLIN | exclusive);
+  is_watched_ = status.ok();
+  return status;
+}
+
+void Acceptor::LookAway() {
+  if (std::exchange(is_watched_, false)) loop_.Remove(fd_.get(), /*keeps_open=*/true);
 }
 
 void Acceptor::Close() {
   resume_timer_.Cancel();
-  if (!fd_.is_open()) return;
-  loop_.Remove(fd_.get());
+  LookAway();
   fd_.Close();
 }
 
@@ -68,14 +77,15 @@ void Acceptor::Shed() {
     reserve_ = OpenReserve();
     if (is_empty) return;
   }
-  loop_.Modify(fd_.get(), 0);
+  // Not by changing the events: the kernel allows that only for what one loop alone watches.
+  LookAway();
   resume_timer_.SetAt(loop_.now_ns() + kPauseNs);
   owner_.OnShed();
 }
 
 void Acceptor::Resume() {
   if (!reserve_.is_open()) reserve_ = OpenReserve();
-  loop_.Modify(fd_.get(), EPOLLIN);
+  if (!Watch().ok()) resume_timer_.SetAt(loop_.now_ns() + kPauseNs);
 }
 
 }  // namespace sluice::net

@@ -4,6 +4,10 @@
 // is kept in reserve: with it the longest waiting connection is taken off and closed, and for 100
 // ms the queue is left alone. Who waits in it is served if descriptors come free meanwhile.
 //
+// The socket may be in several hands: another process's while one takes over from the other, and
+// several workers' where a service manager opened it. A copy elsewhere keeps it listening, so closing
+// takes it off the loop by name.
+//
 // Thread: the loop's. Ownership: the Owner's, which it must not outlive.
 #pragma once
 
@@ -26,8 +30,9 @@ class Acceptor final : private event::Handler {
     ~Owner() = default;
   };
 
-  // `fd` listens.
-  Acceptor(event::Loop& loop, Fd fd, Owner& owner);
+  // `fd` listens. `is_shared`: other loops of this process accept from it too, so that the kernel
+  // should wake one of them for a connection, not all.
+  Acceptor(event::Loop& loop, Fd fd, Owner& owner, bool is_shared = false);
   ~Acceptor();
 
   // Begins to accept. RESOURCE_EXHAUSTED if the kernel refuses.
@@ -39,6 +44,8 @@ class Acceptor final : private event::Handler {
 
  private:
   void OnEvents(uint32_t events) override;
+  absl::Status Watch();
+  void LookAway();
   void Shed();
   void Resume();
 
@@ -46,6 +53,8 @@ class Acceptor final : private event::Handler {
   Owner& owner_;
   Fd fd_;
   Fd reserve_;
+  const bool is_shared_;
+  bool is_watched_ = false;
   event::Timer resume_timer_;
 };
 

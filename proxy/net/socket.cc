@@ -1,6 +1,8 @@
 #include "proxy/net/socket.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +24,13 @@ absl::Status BindError(const Address& address, int error) {
 void SetOption(int fd, int level, int option, int value) {
   // Only tuning goes through here: a kernel that refuses it still works.
   setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+// -1 if there is no such socket.
+int GetOption(int fd, int option) {
+  int value = 0;
+  socklen_t length = sizeof(value);
+  return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
 absl::StatusOr<Fd> Bind(const Address& address, bool reuse_port) {
@@ -49,6 +58,32 @@ absl::StatusOr<Fd> Listen(const Address& address, int backlog) {
   SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   if (listen(fd.get(), backlog) != 0) return BindError(address, errno);
   return fd;
+}
+
+Fd Duplicate(int fd) { return Fd(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+
+bool SharesPort(int fd) { return GetOption(fd, SO_REUSEPORT) == 1; }
+
+bool IsSameSocket(int fd, int other) {
+  struct stat one, two;
+  return fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
+         one.st_ino == two.st_ino;
+}
+
+absl::Status AdoptListening(int fd) {
+  const int domain = GetOption(fd, SO_DOMAIN);
+  const bool is_tcp =
+      (domain == AF_INET || domain == AF_INET6) && GetOption(fd, SO_TYPE) == SOCK_STREAM;
+  if (!is_tcp || GetOption(fd, SO_ACCEPTCONN) != 1) {
+    return absl::InvalidArgumentError("not a listening TCP socket");
+  }
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+      fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    return absl::InvalidArgumentError(std::strerror(errno));
+  }
+  SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  return absl::OkStatus();
 }
 
 absl::Status ProbeBind(const Address& address) {

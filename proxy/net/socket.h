@@ -36,6 +36,19 @@ class Fd {
 //   FAILED_PRECONDITION   anything else (no such address on this host)
 absl::StatusOr<Fd> Listen(const Address& address, int backlog);
 
+// Another descriptor of the same socket; closed if there is none left.
+Fd Duplicate(int fd);
+
+// Whether others of the same user may listen on this socket's address beside it.
+bool SharesPort(int fd);
+
+// Whether two descriptors, here or in two processes, are of one socket.
+bool IsSameSocket(int fd, int other);
+
+// Makes a listening TCP socket that somebody else opened like those of Listen(). INVALID_ARGUMENT
+// says what it is instead.
+absl::Status AdoptListening(int fd);
+
 // OK if nobody listens on `address`. SO_REUSEPORT alone would let a second process of the same user
 // share the port silently; errors as Listen().
 absl::Status ProbeBind(const Address& address);

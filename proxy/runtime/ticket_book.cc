@@ -44,6 +44,16 @@ void TicketBook::TakeBack(const std::string& listener) {
   it->second.is_given = false;
 }
 
+std::vector<TicketBook::Keys> TicketBook::Copy() const {
+  std::vector<Keys> all;
+  for (const auto& [listener, book] : books_) all.push_back({listener, book.keys->Copy()});
+  return all;
+}
+
+void TicketBook::Inherit(Keys keys) {
+  if (!keys.keys.empty()) books_[keys.listener].keys->Set(std::move(keys.keys));
+}
+
 void TicketBook::RotateOwn() {
   for (auto& [listener, book] : books_) {
     if (!book.is_given) book.keys->Rotate();

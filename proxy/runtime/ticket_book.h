@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "proxy/net/tls/ticket_keys.h"
@@ -33,6 +34,15 @@ class TicketBook {
 
   // A new random key seals where none were given.
   void RotateOwn();
+
+  // Between a process and the one that takes its place: the keys of each listener, and taking them
+  // as its own.
+  struct Keys {
+    std::string listener;
+    std::vector<net::tls::TicketKeys::Key> keys;
+  };
+  std::vector<Keys> Copy() const;
+  void Inherit(Keys keys);
 
  private:
   struct Book {

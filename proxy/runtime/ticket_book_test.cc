@@ -58,6 +58,17 @@ TEST(TicketBookTest, OnlyItsOwnKeysAreRotatedHere) {
   EXPECT_FALSE(Opens(*book.Of("own"), own));
 }
 
+TEST(TicketBookTest, ASuccessorOpensWhatWasSealedBefore) {
+  TicketBook before;
+  before.Give({"given", KeyOf('a')});
+  const std::string given = Seal(*before.Of("given"));
+  const std::string own = Seal(*before.Of("own"));
+  TicketBook successor;
+  for (TicketBook::Keys& keys : before.Copy()) successor.Inherit(std::move(keys));
+  EXPECT_TRUE(Opens(*successor.Of("given"), given));
+  EXPECT_TRUE(Opens(*successor.Of("own"), own));
+}
+
 TEST(TicketBookTest, KeysThatAreTakenBackOpenNothingMore) {
   TicketBook book;
   book.Give({"web", KeyOf('a')});

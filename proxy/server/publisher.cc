@@ -8,7 +8,6 @@ namespace sluice::server {
 namespace {
 
 constexpr int64_t kRetryNs = 5'000'000'000;
-constexpr int kBacklog = 4096;
 
 }  // namespace
 
@@ -17,30 +16,27 @@ Publisher::Publisher(event::Loop& loop, std::vector<Worker*> workers,
     : loop_(loop),
       workers_(std::move(workers)),
       on_faults_(std::move(on_faults)),
+      supply_(workers_.size()),
       fresh_(workers_.size()),
       retry_timer_(loop.timers(), &event::Timer::Call<Publisher, &Publisher::Retry>, this) {}
 
 void Publisher::BindAll(const runtime::Snapshot& snapshot) {
   faults_.clear();
+  if (is_held_) return;
   absl::flat_hash_set<net::Address> wanted;
   for (const std::shared_ptr<const runtime::ListenerSpec>& spec : snapshot.listeners) {
     wanted.insert(spec->address);
     if (bound_.contains(spec->address)) continue;
-    absl::Status status = net::ProbeBind(spec->address);
-    std::vector<net::Fd> sockets;
-    for (size_t i = 0; i < workers_.size() && status.ok(); ++i) {
-      absl::StatusOr<net::Fd> fd = net::Listen(spec->address, kBacklog);
-      status = fd.status();
-      if (fd.ok()) sockets.push_back(*std::move(fd));
-    }
-    if (!status.ok()) {
-      LOG(WARNING) << "listener \"" << spec->name << "\": " << status.message();
-      faults_.push_back({spec->name, std::string(status.message())});
+    absl::StatusOr<std::vector<ListeningSockets>> sockets =
+        supply_.Take(spec->name, spec->address);
+    if (!sockets.ok()) {
+      LOG(WARNING) << "listener \"" << spec->name << "\": " << sockets.status().message();
+      faults_.push_back({spec->name, std::string(sockets.status().message())});
       continue;
     }
     bound_.insert(spec->address);
     for (size_t i = 0; i < workers_.size(); ++i) {
-      fresh_[i].push_back({spec->address, std::move(sockets[i])});
+      fresh_[i].push_back({spec->address, std::move((*sockets)[i])});
     }
     LOG(INFO) << "listener \"" << spec->name << "\": listening on " << spec->address.ToString();
   }
@@ -51,11 +47,7 @@ void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot,
                         std::vector<runtime::ClusterStep> steps, Done done) {
   BindAll(*snapshot);
   snapshot_ = snapshot;
-  if (faults_.empty()) {
-    retry_timer_.Cancel();
-  } else {
-    retry_timer_.SetAt(loop_.now_ns() + kRetryNs);
-  }
+  RetryLater();
   struct Pending {
     size_t left;
     Done done;
@@ -72,6 +64,20 @@ void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot,
       });
     });
   }
+}
+
+void Publisher::Open(Done done) {
+  is_held_ = false;
+  if (snapshot_ == nullptr) return done(faults_);
+  Publish(snapshot_, {}, std::move(done));
+  supply_.DropInherited();
+}
+
+void Publisher::Thaw() { RetryLater(); }
+
+void Publisher::RetryLater() {
+  if (faults_.empty()) return retry_timer_.Cancel();
+  retry_timer_.SetAt(loop_.now_ns() + kRetryNs);
 }
 
 void Publisher::Retry() {

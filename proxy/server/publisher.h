@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "proxy/runtime/snapshot.h"
+#include "proxy/server/socket_supply.h"
 #include "proxy/server/worker.h"
 
 namespace sluice::server {
@@ -36,6 +37,18 @@ class Publisher {
   void Publish(std::shared_ptr<const runtime::Snapshot> snapshot,
                std::vector<runtime::ClusterStep> steps, Done done);
 
+  // Where its sockets come from.
+  SocketSupply& supply() { return supply_; }
+
+  // From the start until Open(): what is published is made ready, and no listener accepts.
+  void Hold() { is_held_ = true; }
+  // Listeners accept; `done` as in Publish(), of what was published last.
+  void Open(Done done);
+  // No socket is opened or closed until Thaw(): another process is being handed them. Nothing is
+  // published meanwhile.
+  void Freeze() { retry_timer_.Cancel(); }
+  void Thaw();
+
   // Some worker has yet to serve the newest publication.
   bool is_publishing() const { return publishing_ > 0; }
   // Of the newest publication.
@@ -44,12 +57,15 @@ class Publisher {
  private:
   // Binds what is not bound yet, and collects what cannot be.
   void BindAll(const runtime::Snapshot& snapshot);
+  void RetryLater();
   void Retry();
 
   event::Loop& loop_;
   const std::vector<Worker*> workers_;
   const std::function<void(const std::vector<BindFault>&)> on_faults_;
   std::shared_ptr<const runtime::Snapshot> snapshot_;
+  SocketSupply supply_;
+  bool is_held_ = false;
   absl::flat_hash_set<net::Address> bound_;
   // Sockets that are still to be handed out, by worker.
   std::vector<std::vector<NewSocket>> fresh_;

@@ -107,7 +107,7 @@ void Worker::ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSo
     // Without a socket its address could not be bound: the publisher tries again.
     if (socket == sockets.end()) continue;
     auto listener =
-        std::make_unique<WorkerListener>(exchange_, codec_memory_, std::move(socket->fd), spec);
+        std::make_unique<WorkerListener>(exchange_, codec_memory_, std::move(socket->sockets), spec);
     if (absl::Status status = listener->Start(); !status.ok()) {
       LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
       continue;
@@ -122,15 +122,32 @@ void Worker::ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSo
   listeners_ = std::move(next);
 }
 
-void Worker::DrainFromAnyThread(absl::AnyInvocable<void()> idle) {
-  loop_.PostFromAnyThread([this, idle = std::move(idle)]() mutable {
+void Worker::DrainFromAnyThread(IdleDrain drain, absl::AnyInvocable<void()> idle) {
+  loop_.PostFromAnyThread([this, drain, idle = std::move(idle)]() mutable {
     on_idle_ = std::move(idle);
     for (auto& [name, listener] : listeners_) {
-      listener->Drain();
+      listener->Drain(drain);
       retired_.push_back(std::move(listener));
     }
     listeners_.clear();
     OnTick();
+  });
+}
+
+void Worker::CloseIdleFromAnyThread() {
+  loop_.PostFromAnyThread([this] {
+    for (auto& listener : retired_) listener->Drain(IdleDrain::kClose);
+  });
+}
+
+void Worker::DuplicateSocketsFromAnyThread(
+    absl::AnyInvocable<void(std::vector<NewSocket>)> done) {
+  loop_.PostFromAnyThread([this, done = std::move(done)]() mutable {
+    std::vector<NewSocket> sockets;
+    for (const auto& [address, listener] : listeners_) {
+      sockets.push_back({address, {.fds = listener->DuplicateSockets()}});
+    }
+    done(std::move(sockets));
   });
 }
 

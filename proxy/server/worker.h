@@ -19,10 +19,10 @@
 
 namespace sluice::server {
 
-// A listening socket of an address that was not served before.
+// Listening sockets of an address that was not served before.
 struct NewSocket {
   net::Address address;
-  net::Fd fd;
+  ListeningSockets sockets;
 };
 
 class Worker final : private MemoryGuard::Owner {
@@ -56,7 +56,11 @@ class Worker final : private MemoryGuard::Owner {
 
   // Closes listeners and connections as they become idle; `idle` runs on the worker, once, when
   // there is none left.
-  void DrainFromAnyThread(absl::AnyInvocable<void()> idle);
+  void DrainFromAnyThread(IdleDrain drain, absl::AnyInvocable<void()> idle);
+  // Closes connections that idle and were kept by DrainFromAnyThread().
+  void CloseIdleFromAnyThread();
+  // `done` gets, on the worker, other descriptors of all its listening sockets.
+  void DuplicateSocketsFromAnyThread(absl::AnyInvocable<void(std::vector<NewSocket>)> done);
   // Ends what is left; `done` gets how many exchanges were cut.
   void CutFromAnyThread(absl::AnyInvocable<void(size_t)> done);
 

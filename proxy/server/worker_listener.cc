@@ -35,12 +35,17 @@ Http2Error Http2ErrorOf(uint32_t code) {
 
 }  // namespace
 
-WorkerListener::WorkerListener(exchange::Worker& worker, CodecMemory& memory, net::Fd fd,
+WorkerListener::WorkerListener(exchange::Worker& worker, CodecMemory& memory,
+                               ListeningSockets sockets,
                                std::shared_ptr<const runtime::ListenerSpec> spec)
     : worker_(worker),
       memory_(memory),
-      listening_(worker.io.loop, std::move(fd), *this),
       spec_(std::move(spec)) {
+  net::Acceptor::Owner& owner = *this;
+  for (net::Fd& fd : sockets.fds) {
+    listening_.push_back(std::make_unique<net::Acceptor>(worker.io.loop, std::move(fd), owner,
+                                                         sockets.is_shared));
+  }
   state_.name = spec_->name;
   state_.rules = spec_->rules.get();
   state_.metrics = spec_->metrics;
@@ -49,7 +54,18 @@ WorkerListener::WorkerListener(exchange::Worker& worker, CodecMemory& memory, ne
 
 WorkerListener::~WorkerListener() = default;
 
-absl::Status WorkerListener::Start() { return listening_.Start(); }
+absl::Status WorkerListener::Start() {
+  for (const auto& acceptor : listening_) {
+    if (absl::Status status = acceptor->Start(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+std::vector<net::Fd> WorkerListener::DuplicateSockets() const {
+  std::vector<net::Fd> fds;
+  for (const auto& acceptor : listening_) fds.push_back(net::Duplicate(acceptor->fd()));
+  return fds;
+}
 
 void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
   spec_ = std::move(spec);
@@ -59,14 +75,20 @@ void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
   state_.access_log = spec_->access_log.get();
 }
 
-void WorkerListener::Drain() {
+void WorkerListener::Drain(IdleDrain idle) {
   is_draining_ = true;
-  listening_.Close();
+  idle_drain_ = idle;
+  for (const auto& acceptor : listening_) acceptor->Close();
   // Drain() may close some at once, which erases them from the map.
   std::vector<http::ServerCodec*> all;
   all.reserve(connections_.size());
   for (const auto& connection : connections_) all.push_back(connection.get());
-  for (http::ServerCodec* connection : all) connection->Drain();
+  for (http::ServerCodec* connection : all) DrainOne(*connection);
+}
+
+void WorkerListener::DrainOne(http::ServerCodec& connection) {
+  if (idle_drain_ == IdleDrain::kKeep) return connection.AnnounceDrain();
+  connection.Drain();
 }
 
 size_t WorkerListener::CloseConnections() {
@@ -140,7 +162,7 @@ void WorkerListener::Serve(net::Transport transport, const net::Address& peer) {
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnectionsActive);
   http::ServerCodec& served = **connections_.insert(std::move(connection)).first;
   // It came while its handshake was under way: as if it had been idle already.
-  if (is_draining_) served.Drain();
+  if (is_draining_) DrainOne(served);
 }
 
 std::unique_ptr<http::h2::ServerConnection> WorkerListener::MakeHttp2(net::Transport transport,
@@ -201,7 +223,7 @@ void WorkerListener::OnHttp2(ServerConnection& before, net::Fd fd, const net::Bl
   http::h2::ServerConnection& begun = *connection;
   connections_.insert(std::move(connection));
   if (!begun.Start().ok()) return begun.CloseNow();
-  if (is_draining_) begun.Drain();
+  if (is_draining_) DrainOne(begun);
   begun.Begin(block, begin, end);
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "proxy/exchange/exchange.h"
@@ -20,6 +21,22 @@
 
 namespace sluice::server {
 
+// A worker's part of what listens on an address.
+struct ListeningSockets {
+  // Usually one. Several where fewer workers took over from more.
+  std::vector<net::Fd> fds;
+  // Other workers accept from the same.
+  bool is_shared = false;
+};
+
+// What becomes of connections that idle when their listener drains.
+enum class IdleDrain {
+  kClose,
+  // They stay for one more request, which is told that it is the last: a client that asks at the
+  // very moment is not failed.
+  kKeep,
+};
+
 class WorkerListener final : private net::Acceptor::Owner,
                              private http::h1::ServerConnection::Host,
                              private http::StreamAcceptor,
@@ -33,7 +50,7 @@ class WorkerListener final : private net::Acceptor::Owner,
     http::h2::ServerWorkspace http2;
   };
 
-  WorkerListener(exchange::Worker& worker, CodecMemory& memory, net::Fd fd,
+  WorkerListener(exchange::Worker& worker, CodecMemory& memory, ListeningSockets sockets,
                  std::shared_ptr<const runtime::ListenerSpec> spec);
   ~WorkerListener();
 
@@ -43,8 +60,11 @@ class WorkerListener final : private net::Acceptor::Owner,
   void Update(std::shared_ptr<const runtime::ListenerSpec> spec);
   const runtime::ListenerSpec& spec() const { return *spec_; }
 
-  // Accepts no more and closes connections as they become idle.
-  void Drain();
+  // Accepts no more and closes connections as they become idle. May be called again, to close those
+  // that were kept.
+  void Drain(IdleDrain idle = IdleDrain::kClose);
+  // Other descriptors of its listening sockets.
+  std::vector<net::Fd> DuplicateSockets() const;
   // The listener is in no generation any more, whose routes are about to go: a request that still
   // comes on a connection is answered "draining".
   void DropRules() { state_.rules = nullptr; }
@@ -68,6 +88,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   void Serve(net::Transport transport, const net::Address& peer);
   std::unique_ptr<http::h2::ServerConnection> MakeHttp2(net::Transport transport,
                                                         const net::Address& peer, uint64_t id);
+  void DrainOne(http::ServerCodec& connection);
   void CountRejected(observe::ConnectionRejection reason);
 
   const http::ServerSettings& settings() const override { return spec_->http; }
@@ -96,10 +117,11 @@ class WorkerListener final : private net::Acceptor::Owner,
 
   exchange::Worker& worker_;
   CodecMemory& memory_;
-  net::Acceptor listening_;
+  std::vector<std::unique_ptr<net::Acceptor>> listening_;
   std::shared_ptr<const runtime::ListenerSpec> spec_;
   exchange::ListenerState state_;
   bool is_draining_ = false;
+  IdleDrain idle_drain_ = IdleDrain::kClose;
   uint64_t next_connection_ = 0;
   absl::flat_hash_set<std::unique_ptr<http::ServerCodec>> connections_;
   absl::flat_hash_set<std::unique_ptr<net::ProxyHeaderReader>> proxy_readers_;

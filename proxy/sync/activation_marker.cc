@@ -205,6 +205,15 @@ void ActivationMarker::Write() {
   }
 }
 
+void ActivationMarker::Suspend() {
+  if (records_crashes_) crash_fd.store(-1);
+}
+
+void ActivationMarker::Resume() {
+  Write();
+  if (records_crashes_) crash_fd.store(fd_);
+}
+
 void ActivationMarker::RecordCrashes() {
   crash_fd.store(fd_);
   records_crashes_ = true;

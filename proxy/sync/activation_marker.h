@@ -52,6 +52,12 @@ class ActivationMarker {
   // The trial is over: time has passed, it was rejected, or the process ends in order.
   void End();
 
+  // Another process writes the file meanwhile: a crash of this one leaves no mark. Nothing is on
+  // trial.
+  void Suspend();
+  // That process is gone, and what it left does not count.
+  void Resume();
+
   // Makes crashes of this process leave their mark. Process-wide and for one marker at a time: only
   // a program calls it, not a library.
   void RecordCrashes();

@@ -67,7 +67,31 @@ Keeper::Keeper(event::Loop& loop, const Clock& clock, const StateDirectory& dire
       compact_timer_(loop.timers(), &event::Timer::Call<Keeper, &Keeper::OnCompactTimer>, this),
       disk_timer_(loop.timers(), &event::Timer::Call<Keeper, &Keeper::OnDiskTimer>, this) {}
 
-Keeper::~Keeper() { marker_->End(); }
+Keeper::~Keeper() {
+  if (!has_let_go_) marker_->End();
+}
+
+absl::Status Keeper::LetGo() {
+  if (state_ == State::kApplying) return absl::UnavailableError("an update is being applied");
+  if (journal_.is_behind() || journal_.generation() != view_.generation()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the state directory holds ", Held(journal_.generation()), ", not ",
+                     Held(view_.generation()), " that is served: ", disk_fault_));
+  }
+  AbandonUpdate();
+  OnTrialEnd();
+  compact_timer_.Cancel();
+  disk_timer_.Cancel();
+  marker_->Suspend();
+  has_let_go_ = true;
+  return absl::OkStatus();
+}
+
+void Keeper::TakeBack() {
+  has_let_go_ = false;
+  marker_->Resume();
+  OnCompactTimer();
+}
 
 // --- Boot.
 

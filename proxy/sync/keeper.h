@@ -87,7 +87,7 @@ class Keeper {
   // `loop`: the build thread's; `clock`: the one that the control thread's loop has too.
   Keeper(event::Loop& loop, const Clock& clock, const StateDirectory& directory,
          std::unique_ptr<ActivationMarker> marker, Applier& applier);
-  // The process ends in order: nothing is on trial any more.
+  // The process ends in order: nothing is on trial any more. After LetGo() that is not its to say.
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
@@ -99,6 +99,14 @@ class Keeper {
   void TakePart(UpdatePart part);
   // The stream ended: what is not whole is forgotten.
   void AbandonUpdate();
+
+  // Another process is about to have the directory: nothing more is written, at the end neither, and
+  // parts of updates are forgotten.
+  //   UNAVAILABLE           an update is being applied: soon
+  //   FAILED_PRECONDITION   the disk does not hold what is served, so the other would serve less
+  absl::Status LetGo();
+  // The other will not.
+  void TakeBack();
 
   // Local faults came or went without an update: the present generation is active or degraded.
   void NoteFaults(std::vector<resource::Problem> problems);
@@ -160,6 +168,7 @@ class Keeper {
   std::optional<ViewChange> whole_;  // All of a full one, if the journal needs it.
 
   std::deque<UpdatePart> waiting_;
+  bool has_let_go_ = false;
   bool has_booted_another_ = false;  // The journal's last view was rejected.
   std::string disk_fault_;
   event::Timer trial_timer_;

@@ -549,6 +549,45 @@ TEST_F(KeeperTest, AFullDiskStopsNothingAndIsMendedByAFullUpdate) {
   EXPECT_EQ(active_, view_.generation);
 }
 
+// --- A successor.
+
+TEST_F(KeeperTest, WhoHasLetGoWritesNothingMore) {
+  TakeDelta({TestRoute("a", "1")});
+  for (int i = 0; i < 50; ++i) {
+    TakeDelta({TestRoute("b", std::string(3000, static_cast<char>('a' + i % 26)))});
+  }
+  ASSERT_TRUE(keeper_->LetGo().ok());
+  const std::string journal = directory_.Read("journal");
+  directory_.Write("activation", "of the successor");
+  Pass(absl::Seconds(61));
+  keeper_.reset();
+  EXPECT_EQ(directory_.Read("journal"), journal);
+  EXPECT_EQ(directory_.Read("activation"), "of the successor");
+  Restart();
+  EXPECT_EQ(active_, view_.generation);
+}
+
+TEST_F(KeeperTest, WhoTakesBackGoesOnAsBefore) {
+  TakeDelta({TestRoute("a", "1")});
+  ASSERT_TRUE(keeper_->LetGo().ok());
+  keeper_->TakeBack();
+  TakeDelta({TestRoute("a", "2")});
+  Restart();
+  EXPECT_THAT(served_, ElementsAre(Pair("a", "2")));
+}
+
+TEST_F(KeeperTest, NothingIsLetGoWhileAnUpdateIsAppliedOrTheDiskHoldsLess) {
+  TakeDelta({TestRoute("a", "1")});
+  answers_later_ = true;
+  TakeDelta({TestRoute("a", "2")});
+  EXPECT_EQ(keeper_->LetGo().code(), absl::StatusCode::kUnavailable);
+  const FileSizeLimit full(400);
+  std::move(done_)(answer_);
+  answers_later_ = false;
+  TakeDelta({TestRoute("b", std::string(500, 'b'))});
+  EXPECT_EQ(keeper_->LetGo().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(KeeperTest, TheJournalIsWrittenAnewInAQuietMoment) {
   TakeDelta({TestRoute("a", "1")});
   for (int i = 0; i < 50; ++i) {

@@ -58,12 +58,18 @@ absl::StatusOr<int> Lock(int directory, const std::string& path) {
     return absl::FailedPreconditionError(
         absl::StrCat("state directory ", path, ": in use by pid ", pid));
   }
-  const std::string pid = absl::StrCat(getpid(), "\n");
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {
-    // The lock holds without the number, which only serves whoever finds it taken.
-    return fd;
-  }
   return fd;
+}
+
+// Fills `address` with a name in the directory that is open as `directory`: the path itself may be
+// longer than an address of a socket. False if it does not fit.
+bool AddressOf(int directory, absl::string_view name, sockaddr_un& address) {
+  address = {};
+  address.sun_family = AF_UNIX;
+  const std::string path = absl::StrCat("/proc/self/fd/", directory, "/", name);
+  if (path.size() >= sizeof(address.sun_path)) return false;
+  path.copy(address.sun_path, path.size());
+  return true;
 }
 
 }  // namespace
@@ -77,7 +83,47 @@ absl::StatusOr<std::unique_ptr<StateDirectory>> StateDirectory::Open(const std::
     close(fd);
     return lock.status();
   }
-  return std::unique_ptr<StateDirectory>(new StateDirectory(path, fd, *lock));
+  std::unique_ptr<StateDirectory> directory(new StateDirectory(path, fd, *lock));
+  directory->WriteOwner();
+  return directory;
+}
+
+absl::StatusOr<std::unique_ptr<StateDirectory>> StateDirectory::Inherit(const std::string& path,
+                                                                        int lock_fd) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    close(lock_fd);
+    return Error(absl::StrCat("state directory ", path), errno);
+  }
+  std::unique_ptr<StateDirectory> directory(new StateDirectory(path, fd, lock_fd));
+  struct stat handed, present;
+  if (fstat(lock_fd, &handed) != 0 || fstatat(fd, kLockFile, &present, 0) != 0 ||
+      handed.st_dev != present.st_dev || handed.st_ino != present.st_ino) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("state directory ", path, ": its lock is not the one that was handed over"));
+  }
+  return directory;
+}
+
+absl::StatusOr<int> StateDirectory::Connect(const std::string& path, absl::string_view name) {
+  const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address;
+  const bool is_connected =
+      directory >= 0 && fd >= 0 && AddressOf(directory, name, address) &&
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  const int error = errno;
+  if (directory >= 0) close(directory);
+  if (is_connected) return fd;
+  if (fd >= 0) close(fd);
+  return absl::UnavailableError(
+      absl::StrCat(path, "/", name, ": ", std::generic_category().message(error)));
+}
+
+void StateDirectory::WriteOwner() const {
+  const std::string pid = absl::StrCat(getpid(), "\n");
+  // The lock holds without the number, which only serves whoever finds it taken.
+  if (ftruncate(lock_fd_, 0) != 0 || pwrite(lock_fd_, pid.data(), pid.size(), 0) < 0) return;
 }
 
 StateDirectory::~StateDirectory() {
@@ -91,17 +137,13 @@ absl::StatusOr<int> StateDirectory::OpenFile(absl::string_view name, int flags) 
   return fd;
 }
 
-absl::StatusOr<int> StateDirectory::ListenOn(absl::string_view name) const {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  // The path may be longer than an address of a socket.
-  const std::string path = absl::StrCat("/proc/self/fd/", fd_, "/", name);
-  if (path.size() >= sizeof(address.sun_path)) {
+absl::StatusOr<int> StateDirectory::ListenOn(absl::string_view name, int type) const {
+  sockaddr_un address;
+  if (!AddressOf(fd_, name, address)) {
     errno = ENAMETOOLONG;
     return FileError(*this, name);
   }
-  path.copy(address.sun_path, path.size());
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return FileError(*this, name);
   Remove(name);
   // The file takes the mode that the socket has: at no time may others connect.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,28 @@ TEST(StateDirectoryTest, ASecondUserIsToldWhoHasIt) {
   EXPECT_TRUE(StateDirectory::Open(base.path()).ok());
 }
 
+TEST(StateDirectoryTest, TheLockIsNotFreeAsLongAsASuccessorHasIt) {
+  const TestDirectory base;
+  auto first = StateDirectory::Open(base.path());
+  ASSERT_TRUE(first.ok());
+  auto successor = StateDirectory::Inherit(base.path(), dup((*first)->lock_fd()));
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  first->reset();
+  EXPECT_FALSE(StateDirectory::Open(base.path()).ok());
+  successor->reset();
+  EXPECT_TRUE(StateDirectory::Open(base.path()).ok());
+}
+
+TEST(StateDirectoryTest, TheLockOfAnotherDirectoryIsRefused) {
+  const TestDirectory base;
+  const auto one = StateDirectory::Open(base.path() + "/one");
+  const auto other = StateDirectory::Open(base.path() + "/other");
+  ASSERT_TRUE(one.ok() && other.ok());
+  EXPECT_EQ(
+      StateDirectory::Inherit(base.path() + "/one", dup((*other)->lock_fd())).status().code(),
+      absl::StatusCode::kFailedPrecondition);
+}
+
 TEST(StateDirectoryTest, APathThatIsNoDirectoryIsNamed) {
   const TestDirectory base;
   base.Write("file", "x");
@@ -52,8 +75,8 @@ TEST(StateDirectoryTest, ASocketIsTheOwnersAloneAndReplacesTheOneBefore) {
   const TestDirectory dir;
   const auto open = StateDirectory::Open(dir.path());
   ASSERT_TRUE(open.ok());
-  const auto first = (*open)->ListenOn("s");
-  const auto second = (*open)->ListenOn("s");
+  const auto first = (*open)->ListenOn("s", SOCK_STREAM);
+  const auto second = (*open)->ListenOn("s", SOCK_STREAM);
   ASSERT_TRUE(first.ok() && second.ok()) << second.status();
   struct stat file;
   ASSERT_EQ(stat((dir.path() + "/s").c_str(), &file), 0);

@@ -66,6 +66,13 @@ void SyncClient::Stop() {
   state_.is_connected = false;
   is_paused_ = false;
   answers_.clear();
+  addresses_.clear();
+  targets_.clear();
+}
+
+void SyncClient::Resume() {
+  if (!std::exchange(is_stopped_, false)) return;
+  if (has_booted_) BeginRound();
 }
 
 // --- Connecting.
@@ -271,6 +278,8 @@ void SyncClient::Booted(const std::optional<Generation>& active) {
     LOG(INFO) << "serving " << ToString(*active) << " from disk";
   }
   state_.active = active;
+  has_booted_ = true;
+  hooks_.OnBooted(active.has_value());
   BeginRound();
 }
 

@@ -49,6 +49,9 @@ class ProxyHooks {
   using OnResolved = absl::AnyInvocable<void(absl::StatusOr<std::vector<net::IpAddress>>)>;
   virtual void Resolve(const std::string& host, OnResolved on_resolved) = 0;
 
+  // The disk was read, and what it held is served, if there was anything.
+  virtual void OnBooted(bool /*has_view*/) {}
+
   // Since the process started, and of the time since the last call.
   virtual Figures CollectFigures() = 0;
 
@@ -96,8 +99,11 @@ class SyncClient final : private ControlStream::Events, private KeeperEvents {
 
   // Once.
   void Start();
-  // Ends the stream and connects no more: another process takes this one's place.
+  // Ends the stream and connects no more: another process takes this one's place. What the disk
+  // holds is booted all the same.
   void Stop();
+  // Connects again.
+  void Resume();
 
   const State& state() const { return state_; }
 
@@ -173,6 +179,7 @@ class SyncClient final : private ControlStream::Events, private KeeperEvents {
   event::Timer report_timer_;
   event::Timer retry_timer_;
   bool is_stopped_ = false;
+  bool has_booted_ = false;
 };
 
 }  // namespace sluice::sync

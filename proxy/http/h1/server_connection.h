@@ -53,6 +53,7 @@ class ServerConnection final : public ServerCodec,
   absl::Status Start() override;
 
   void Drain() override;
+  void AnnounceDrain() override {}
   bool is_idle() const override { return state_ == State::kIdle; }
   void CloseNow() override;
 

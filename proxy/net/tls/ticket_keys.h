@@ -29,6 +29,8 @@ class TicketKeys {
   // With one random key.
   TicketKeys();
 
+  // All, the one that seals first: for a process that takes this one's place.
+  std::vector<Key> Copy() const { return *keys(); }
   // A new random key seals from now on.
   void Rotate();
   // Takes keys that others have too; at least one. The first seals.

@@ -34,6 +34,10 @@ class AdminServer final : private net::Acceptor::Owner,
   absl::Status Start(const net::Address& address);
   // On a listening socket of any family, non-blocking.
   absl::Status Start(net::Fd fd);
+  // Accepts no more; what it was asked is answered.
+  void Close() { listening_->Close(); }
+  // Another descriptor of its listening socket.
+  net::Fd DuplicateSocket() const { return net::Duplicate(listening_->fd()); }
   // Where it listens: for port 0.
   net::Address address() const { return net::LocalAddress(listening_->fd()); }
 
