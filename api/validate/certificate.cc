@@ -12,6 +12,7 @@
 #include "api/validate/kinds.h"
 #include "api/x509/certificate.h"
 #include "api/x509/key.h"
+#include "api/x509/ocsp.h"
 #include "sluice/v1/certificate.pb.h"
 
 namespace sluice::validate {
@@ -23,15 +24,16 @@ constexpr size_t kMaxOcspBytes = 16 << 10;
 constexpr int kMaxCertificates = 16;
 constexpr int kMinRsaBits = 2048;
 
+std::string Day(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", time, absl::UTCTimeZone());
+}
+
 void CheckDates(const x509::Certificate& certificate, const Field& field) {
   const absl::Time now = absl::Now();
-  const auto day = [](absl::Time time) {
-    return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", time, absl::UTCTimeZone());
-  };
   if (certificate.not_after < now) {
-    field.Warn(absl::StrCat("expired on ", day(certificate.not_after)), "one that is valid");
+    field.Warn(absl::StrCat("expired on ", Day(certificate.not_after)), "one that is valid");
   } else if (certificate.not_before > now) {
-    field.Warn(absl::StrCat("is not valid before ", day(certificate.not_before)),
+    field.Warn(absl::StrCat("is not valid before ", Day(certificate.not_before)),
                "one that is valid");
   }
 }
@@ -70,6 +72,30 @@ void CheckKey(const absl::StatusOr<x509::PublicKey>& key, const x509::Certificat
   }
 }
 
+// `own`: the certificate that it should be about; null: there is none to compare with.
+void CheckOcsp(absl::string_view der, const x509::Certificate* own, const Field& field) {
+  if (own == nullptr) return;
+  const absl::StatusOr<x509::OcspAnswer> answer = x509::ParseOcsp(der, *own);
+  if (!answer.ok()) {
+    return field.Refuse(std::string(answer.status().message()),
+                        "an OCSP response about this certificate");
+  }
+  if (answer->status != x509::OcspAnswer::Status::kGood) {
+    const bool is_revoked = answer->status == x509::OcspAnswer::Status::kRevoked;
+    return field.Refuse(is_revoked ? "says that the certificate is revoked"
+                                   : "says that the certificate is unknown",
+                        "a response that says good");
+  }
+  const absl::Time now = absl::Now();
+  if (answer->until <= now) {
+    field.Warn(absl::StrCat("ended on ", Day(answer->until), ": it is not handed out"),
+               "a response of now");
+  } else if (answer->from > now) {
+    field.Warn(absl::StrCat("holds from ", Day(answer->from), " only: it is not handed out before"),
+               "a response of now");
+  }
+}
+
 }  // namespace
 
 void CheckCertificate(const v1::Certificate& certificate, const Field& field) {
@@ -93,6 +119,8 @@ void CheckCertificate(const v1::Certificate& certificate, const Field& field) {
   std::string der;
   if (!absl::Base64Unescape(certificate.ocsp_response(), &der)) {
     ocsp.Refuse("is no base64", "a response in DER, as base64");
+  } else if (!der.empty()) {
+    CheckOcsp(der, own, ocsp);
   }
 }
 

@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "api/resource/testing/parse.h"
 #include "api/validate/resource.h"
+#include "api/x509/testing/ocsp.h"
 #include "proxy/net/tls/testing/authority.h"
 #include "sluice/v1/resource.pb.h"
 
@@ -88,6 +91,35 @@ TEST_F(CertificateTest, AnOcspResponseIsBase64) {
   v1::Resource resource = Make(good_.chain_pem, good_.key_pem);
   resource.mutable_certificate()->set_ocsp_response("?");
   EXPECT_THAT(ProblemsOf(resource), ElementsAre("ocsp_response: is no base64"));
+}
+
+TEST_F(CertificateTest, AnOcspResponseIsAboutTheCertificateGoodAndOfNow) {
+  using Status = x509::OcspAnswer::Status;
+  const absl::Time now = absl::Now();
+  const auto own = x509::ParseCertificates(good_.chain_pem)->front();
+  const auto problems = [&](const std::string& der) {
+    v1::Resource resource = Make(good_.chain_pem, good_.key_pem);
+    resource.mutable_certificate()->set_ocsp_response(absl::Base64Escape(der));
+    return ProblemsOf(resource);
+  };
+  const auto holding = [&](Status status, absl::Duration from, absl::Duration until) {
+    return problems(x509::MakeOcsp(own, {status, now + from, now + until}));
+  };
+  const absl::Duration hour = absl::Hours(1);
+  EXPECT_THAT(holding(Status::kGood, -hour, hour), IsEmpty());
+  EXPECT_THAT(holding(Status::kGood, -2 * hour, -hour),
+              ElementsAre(HasSubstr("warning: ocsp_response: ended on ")));
+  EXPECT_THAT(holding(Status::kGood, hour, 2 * hour),
+              ElementsAre(HasSubstr("warning: ocsp_response: holds from ")));
+  EXPECT_THAT(holding(Status::kRevoked, -hour, hour),
+              ElementsAre("ocsp_response: says that the certificate is revoked"));
+  EXPECT_THAT(holding(Status::kUnknown, -hour, hour),
+              ElementsAre("ocsp_response: says that the certificate is unknown"));
+  EXPECT_THAT(problems("junk"), ElementsAre("ocsp_response: is no OCSP response"));
+  const auto other = authority_.Issue({.common_name = "b", .names = {"DNS:b"}});
+  const auto another = x509::ParseCertificates(other.chain_pem)->front();
+  EXPECT_THAT(problems(x509::MakeOcsp(another, {Status::kGood, now - hour, now + hour})),
+              ElementsAre(HasSubstr("ocsp_response: is not about the first certificate")));
 }
 
 class ListenerTlsTest : public CertificateTest {

@@ -3,9 +3,9 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "api/x509/der.h"
+#include "api/x509/der_time.h"
 #include "api/x509/pem.h"
 #include "base/status_macros.h"
 
@@ -14,29 +14,6 @@ namespace {
 
 constexpr absl::string_view kSubjectAltName("\x55\x1d\x11", 3);
 constexpr uint8_t kDnsName = Context(2);
-
-// UTCTime or GeneralizedTime as RFC 5280 has them: to the second, in UTC.
-std::optional<absl::Time> ReadTime(DerReader& reader) {
-  const bool is_short = reader.tag() == kUtcTime;
-  const auto text = reader.Read(is_short ? kUtcTime : kGeneralizedTime);
-  const size_t size = is_short ? 13 : 15;
-  if (!text || text->size() != size || text->back() != 'Z') return std::nullopt;
-  for (const char c : text->substr(0, size - 1)) {
-    if (c < '0' || c > '9') return std::nullopt;
-  }
-  const auto number = [&text](size_t at, size_t digits) {
-    int value = 0;
-    for (const char c : text->substr(at, digits)) value = value * 10 + (c - '0');
-    return value;
-  };
-  int year = number(0, is_short ? 2 : 4);
-  if (is_short) year += year < 50 ? 2000 : 1900;
-  const size_t rest = is_short ? 2 : 4;
-  return absl::FromCivil(
-      absl::CivilSecond(year, number(rest, 2), number(rest + 2, 2), number(rest + 4, 2),
-                        number(rest + 6, 2), number(rest + 8, 2)),
-      absl::UTCTimeZone());
-}
 
 bool ReadAltNames(absl::string_view value, Certificate& certificate) {
   DerReader outer(value);
@@ -73,7 +50,12 @@ bool ReadExtensions(absl::string_view wrapped, Certificate& certificate) {
 bool ReadBody(absl::string_view body, Certificate& certificate) {
   DerReader parts(body);
   parts.Read(ContextOf(0));  // Version.
-  if (!parts.Read(kInteger) || !parts.Read(kSequence) || !parts.Read(kSequence)) return false;
+  const auto serial = parts.Read(kInteger);
+  if (!serial || !parts.Read(kSequence) || parts.tag() != kSequence) return false;
+  const auto issuer = parts.ReadElement();
+  if (!issuer) return false;
+  certificate.serial = std::string(*serial);
+  certificate.issuer = std::string(*issuer);
   const auto validity = parts.Read(kSequence);
   if (!validity || !parts.Read(kSequence)) return false;
   DerReader times(*validity);

@@ -17,6 +17,8 @@ struct Certificate {
   PublicKey key;
   std::vector<std::string> dns_names;  // Subject alternative names, as they stand.
   bool has_names = false;              // Of any type.
+  std::string serial;                  // Content of the INTEGER.
+  std::string issuer;                  // The Name, in DER.
 };
 
 // INVALID_ARGUMENT if it is broken.

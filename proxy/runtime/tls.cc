@@ -5,6 +5,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "api/x509/certificate.h"
+#include "api/x509/ocsp.h"
 #include "proxy/runtime/convert.h"
 
 namespace sluice::runtime {
@@ -20,6 +22,19 @@ void Refuse(const v1::Resource& resource, absl::string_view kind, std::string fi
                       .problem = std::string(problem)});
 }
 
+// Sets what is stapled, if it is an answer about the certificate and says good: what does not is
+// refused by validation, and here no reason to serve nothing.
+void SetOcsp(const v1::Certificate& config, const std::string& der,
+             tls::Certificate::Source& source) {
+  const auto chain = x509::ParseCertificates(config.certificate_chain());
+  if (der.empty() || !chain.ok()) return;
+  const auto answer = x509::ParseOcsp(der, chain->front());
+  if (!answer.ok() || answer->status != x509::OcspAnswer::Status::kGood) return;
+  source.ocsp = der;
+  source.ocsp_from = answer->from;
+  source.ocsp_until = answer->until;
+}
+
 std::string Lower(const std::string& name) { return absl::AsciiStrToLower(name); }
 
 }  // namespace
@@ -31,8 +46,11 @@ std::shared_ptr<const tls::Certificate> ToCertificate(const v1::Resource& resour
   if (!absl::Base64Unescape(certificate.ocsp_response(), &ocsp)) {
     Refuse(resource, "Certificate", "ocsp_response", "is no base64", problems);
   }
-  auto loaded =
-      tls::Certificate::Load({certificate.certificate_chain(), certificate.private_key(), ocsp});
+  tls::Certificate::Source source;
+  source.chain_pem = certificate.certificate_chain();
+  source.key_pem = certificate.private_key();
+  SetOcsp(certificate, ocsp, source);
+  auto loaded = tls::Certificate::Load(source);
   if (loaded.ok()) return *std::move(loaded);
   Refuse(resource, "Certificate", "", loaded.status().message(), problems);
   return nullptr;

@@ -56,6 +56,26 @@ class Authority:
                  "-out", issued.certificate)
         return issued
 
+    def ocsp(self, issued, until=None):
+        """An OCSP response (DER): `issued` is good, for a day. One that ends at `until`
+        (YYYYMMDDHHMMSSZ) instead is no longer rightly signed."""
+        serial = subprocess.run(
+            ["openssl", "x509", "-in", issued.certificate, "-noout", "-serial"], check=True,
+            stdout=subprocess.PIPE, text=True).stdout.strip().split("=")[1]
+        index, response = issued.key + ".index", issued.key + ".ocsp"
+        with open(index, "w", encoding="ascii") as f:
+            f.write("V\t491231235959Z\t\t%s\tunknown\t/CN=x\n" % serial)
+        _openssl("ocsp", "-index", index, "-CA", self.pem, "-rsigner", self.pem, "-rkey", self._key,
+                 "-issuer", self.pem, "-cert", issued.certificate, "-ndays", "1",
+                 "-respout", response)
+        with open(response, "rb") as f:
+            der = f.read()
+        if until is None:
+            return der
+        next_update = b"\xa0\x11\x18\x0f"
+        at = der.index(next_update) + len(next_update)
+        return der[:at] + until.encode() + der[at + len(until):]
+
     def close(self):
         self._directory.cleanup()
 

@@ -34,6 +34,8 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Load(const Sourc
   ASSIGN_OR_RETURN(certificate->chain_, ParseChain(source.chain_pem));
   ASSIGN_OR_RETURN(certificate->key_, ParseKey(source.key_pem));
   certificate->ocsp_ = std::string(source.ocsp);
+  certificate->ocsp_from_ = source.ocsp_from;
+  certificate->ocsp_until_ = source.ocsp_until;
   certificate->NoteDigest();
   const bssl::UniquePtr<X509> leaf(X509_parse_from_buffer(certificate->chain_.front().get()));
   certificate->dns_names_ = NamesOf(*leaf).dns;
@@ -89,12 +91,13 @@ bool Certificate::Use(SSL_CTX* context) const {
   std::vector<CRYPTO_BUFFER*> chain;
   chain.reserve(chain_.size());
   for (const auto& buffer : chain_) chain.push_back(buffer.get());
-  if (SSL_CTX_set_chain_and_key(context, chain.data(), chain.size(), key_.get(), nullptr) != 1) {
-    return false;
-  }
-  return ocsp_.empty() ||
-         SSL_CTX_set_ocsp_response(context, reinterpret_cast<const uint8_t*>(ocsp_.data()),
-                                   ocsp_.size()) == 1;
+  return SSL_CTX_set_chain_and_key(context, chain.data(), chain.size(), key_.get(), nullptr) == 1;
+}
+
+void Certificate::Staple(SSL* ssl, absl::Time now) const {
+  if (ocsp_.empty() || now < ocsp_from_ || now >= ocsp_until_) return;
+  // Without memory it goes without.
+  SSL_set_ocsp_response(ssl, reinterpret_cast<const uint8_t*>(ocsp_.data()), ocsp_.size());
 }
 
 }  // namespace sluice::net::tls

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace sluice::net::tls {
 
@@ -22,7 +23,9 @@ class Certificate {
   struct Source {
     absl::string_view chain_pem;  // Its own first, then the intermediates.
     absl::string_view key_pem;
-    absl::string_view ocsp;  // A stapled response, DER; may be empty.
+    absl::string_view ocsp;                        // To be stapled, DER; may be empty.
+    absl::Time ocsp_from = absl::InfinitePast();   // It holds from then,
+    absl::Time ocsp_until = absl::InfinitePast();  // and until then.
   };
   // INVALID_ARGUMENT if a part cannot be read or the key is of another certificate. Messages never
   // hold any of the key.
@@ -30,6 +33,8 @@ class Certificate {
 
   // Puts it into `context`.
   bool Use(SSL_CTX* context) const;
+  // Hands the OCSP response to the client, if there is one that holds at `now`.
+  void Staple(SSL* ssl, absl::Time now) const;
 
   bool is_ecdsa() const { return is_ecdsa_; }
   // Of an ECDSA key: the TLS signature scheme that a client needs to have (RFC 8446, 4.2.3), and
@@ -50,6 +55,8 @@ class Certificate {
   std::vector<bssl::UniquePtr<CRYPTO_BUFFER>> chain_;
   bssl::UniquePtr<EVP_PKEY> key_;
   std::string ocsp_;
+  absl::Time ocsp_from_;
+  absl::Time ocsp_until_;
   std::string digest_;
   std::vector<std::string> dns_names_;
   bool is_ecdsa_ = false;

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "proxy/net/tls/ciphers.h"
 #include "proxy/net/tls/session.h"
@@ -201,6 +202,8 @@ ssl_select_cert_result_t ServerContext::OnClientHello(const SSL_CLIENT_HELLO* he
   const std::string name = absl::AsciiStrToLower(sni == nullptr ? "" : sni);
   const int identity = self.ChooseIdentity(*hello, name);
   if (identity != 0) SSL_set_SSL_CTX(ssl, self.identities_[identity].context.get());
+  // At each handshake: a response ends while its certificate is in use.
+  self.identities_[identity].certificate->Staple(ssl, absl::Now());
   const Demand* const demand = self.DemandFor(name);
   const std::string& id = demand != nullptr ? demand->session_id : self.session_id_;
   SSL_set_session_id_context(ssl, reinterpret_cast<const uint8_t*>(id.data()), id.size());
