@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "proxy/http/tls_failure.h"
 #include "proxy/net/proxy_header.h"
 #include "proxy/stream/client_hello.h"
 #include "proxy/stream/relay.h"
 #include "proxy/upstream/balancer/stable_hash.h"
+#include "proxy/upstream/connect.h"
 
 namespace sluice::stream {
 
@@ -23,6 +25,19 @@ namespace {
 absl::string_view BytesOf(const net::IpAddress& ip) {
   const auto& bytes = ip.bytes();
   return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+const char* ReasonOf(http::ResetReason reason) {
+  switch (reason) {
+    case http::ResetReason::kTlsFailed:
+      return "upstream_tls_handshake_failed";
+    case http::ResetReason::kTlsUntrusted:
+      return "upstream_certificate_invalid";
+    case http::ResetReason::kTlsNoProtocol:
+      return "upstream_protocol_not_negotiated";
+    default:
+      return "upstream_connect_refused";
+  }
 }
 
 }  // namespace
@@ -147,8 +162,11 @@ Relay::Attempt Relay::TryEndpoint(upstream::Cluster& cluster) {
 }
 
 absl::Status Relay::OpenTo(const upstream::Endpoint& endpoint) {
-  ASSIGN_OR_RETURN(net::Fd fd, net::StartConnect(endpoint.address));
-  server_ = std::make_unique<Side>(*this, std::move(fd), event::Phase::kFlushUpstream,
+  ASSIGN_OR_RETURN(
+      net::Transport transport,
+      upstream::StartConnect(worker_.io, *settings_, upstream::DestinationOf(*settings_, endpoint),
+                             /*sessions=*/nullptr));
+  server_ = std::make_unique<Side>(*this, std::move(transport), event::Phase::kFlushUpstream,
                                    /*connecting=*/true);
   traffic_ = upstream::TrafficOf(worker_.metrics, *settings_);
   server_->connection.CountOn(traffic_);
@@ -188,8 +206,10 @@ void Relay::LetGoOfEndpoint() {
 void Relay::OnConnected(int error) {
   if (state_ != State::kConnecting) return;
   if (error != 0) {
-    failure_ = "upstream_connect_refused";
-    NoteConnectFailure(ConnectFailure::kRefused);
+    const http::ResetReason reason = http::ConnectFailureOf(server_->connection.secure(), error);
+    failure_ = ReasonOf(reason);
+    NoteConnectFailure(http::IsTlsFailure(reason) ? ConnectFailure::kTls
+                                                  : ConnectFailure::kRefused);
     return Connect();
   }
   is_connected_ = true;

@@ -134,7 +134,7 @@ class Server:
             connection.socket = accepted = self.secure(accepted)
             with self._lock:
                 self._open.add(accepted)
-            self._serve(self, connection)
+            self.run(connection)
         except (OSError, EOFError):
             pass
         with self._lock:
@@ -144,6 +144,9 @@ class Server:
     def secure(self, accepted):
         """What the bytes of a connection go through."""
         return accepted
+
+    def run(self, connection):
+        self._serve(self, connection)
 
     def read_request(self, connection):
         """Head and body of the next request."""
