@@ -66,7 +66,7 @@ class CurlTest(unittest.TestCase):
         cls.authority = start(Authority())
         cls.echo = start(Server())
         files_port = free_port()
-        start(Process(["nghttpd", "--no-tls", "--address=127.0.0.1", "--htdocs", cls.folder.name,
+        start(Process(["/usr/sbin/nghttpd", "--no-tls", "--address=127.0.0.1", "--htdocs", cls.folder.name,
                        "--trailer", "x-trailer: last", str(files_port)]))
         wait_until(lambda: cls.is_open(files_port), "nghttpd")
         cls.plain_port = free_port()
