@@ -1,4 +1,4 @@
-// CONNECT: a tunnel to an endpoint of the route's upstream, over TCP without HTTP.
+// CONNECT: a tunnel to an endpoint of the route's upstream, over its connection without HTTP.
 //
 // The client's codec holds what follows the request until it is answered, as with an upgrade; the
 // upstream's answers 200 as soon as there is a connection, and from then on the exchange is a
