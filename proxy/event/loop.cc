@@ -88,6 +88,7 @@ absl::Status Loop::Add(int fd, Handler& handler, uint32_t events) {
     slot.handler = nullptr;
     return absl::ResourceExhaustedError(absl::StrCat("epoll_ctl: ", std::strerror(errno)));
   }
+  CountWatched(1);
   return absl::OkStatus();
 }
 
@@ -97,7 +98,7 @@ void Loop::Modify(int fd, uint32_t events) {
 }
 
 void Loop::Remove(int fd, bool keeps_open) {
-  slots_[fd].handler = nullptr;
+  if (std::exchange(slots_[fd].handler, nullptr) != nullptr) CountWatched(size_t(-1));
   if (keeps_open) epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
 }
 

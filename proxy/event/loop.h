@@ -135,6 +135,9 @@ class Loop {
 
   bool IsInLoop() const;
 
+  // Descriptors that are registered now; from any thread.
+  size_t watched_count() const { return watched_.load(std::memory_order_relaxed); }
+
  private:
   struct Slot {
     Handler* handler = nullptr;
@@ -152,6 +155,11 @@ class Loop {
   void Flush();
   void DeleteDeferred();
   void UpdateTime();
+  // Only this thread writes it: no read-modify-write.
+  void CountWatched(size_t difference) {
+    watched_.store(watched_.load(std::memory_order_relaxed) + difference,
+                   std::memory_order_relaxed);
+  }
 
   const Clock& clock_;
   int epoll_fd_ = -1;
@@ -167,6 +175,7 @@ class Loop {
   std::vector<Deferred> deferred_batch_;  // Being deleted; kept for its memory.
   bool stopped_ = false;
   std::atomic<uint64_t> thread_id_{0};
+  std::atomic<size_t> watched_{0};
 
   std::atomic<bool> has_posted_{false};
   Mutex posted_mu_;

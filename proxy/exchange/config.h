@@ -57,6 +57,7 @@ struct alignas(64) CompiledRoute : Pinned {
   int64_t timeout_ns = 15'000'000'000;
   int64_t idle_timeout_ns = 300'000'000'000;
   int64_t total_timeout_ns = 0;
+  uint8_t shed_priority = 1;  // 0 low, 1 normal, 2 high.
   std::string name;
   std::string upstream;
 

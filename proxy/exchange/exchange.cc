@@ -90,6 +90,7 @@ void Exchange::OnRequestHead(bool end) {
   if (is_connect()) request_.path = "/";
   if (!NormalisePath()) return;
   const bool has_route = MatchRoute();
+  if (has_route && route_->shed_priority < worker_.shed_below) return ReplyWithReason("overload");
   if (is_connect() && !CheckConnect()) return;
   if (!request_.upgrade.empty() && !CheckUpgrade()) return;
   if (rules.global != nullptr) {

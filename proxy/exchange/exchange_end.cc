@@ -73,6 +73,9 @@ void Exchange::ReplyLocal(const plugins::LocalReply& reply, absl::string_view pr
   response_trailers_ = nullptr;
   response_.status = copy.status;
   response_.headers.Set(HeaderId::kDate, worker_.HttpDate());
+  // Soon enough: the clients that it asks to wait come at different times anyway.
+  const bool is_overload = absl::string_view(copy.details) == "overload";
+  if (is_overload) response_.headers.Set(HeaderId::kRetryAfter, "1");
   if (!proxy_error.empty()) {
     response_.headers.Set(HeaderId::kProxyStatus,
                           http::MakeProxyStatus(arena_, proxy_error, copy.details));

@@ -49,6 +49,8 @@ struct Worker {
   std::string node;
   std::string hostname;
   uint32_t active_exchanges = 0;
+  // For want of memory, requests of routes with a lower shed_priority are answered 503.
+  uint8_t shed_below = 0;
   MirrorList mirrors;  // Within the clusters' life.
 
   // "Sun, 06 Nov 1994 08:49:37 GMT" of this second.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/log.h"
@@ -29,13 +30,24 @@ Page ChangeLogLevel(absl::string_view query) {
 
 }  // namespace
 
+Page Actions::Press(const std::string& query) const {
+  const absl::string_view text = http::FindQueryParameter(query, "pressure");
+  double percent = 0;
+  if (!absl::SimpleAtod(text, &percent) || !(percent >= 0 && percent <= 100)) {
+    return Text(400, absl::StrCat("pressure: want 0 to 100, got \"", text, "\""));
+  }
+  if (!press_(percent)) return Text(409, "off: --no-overload-protection");
+  return Text(200, absl::StrCat("as if ", text, "% were used"));
+}
+
 void Actions::GetPage(const std::string& target, absl::AnyInvocable<void(Page)> done) {
   const std::pair<std::string, std::string> parts = absl::StrSplit(target, absl::MaxSplits('?', 1));
   if (parts.first == "/drain") {
     return done(drain_() ? Text(202, "draining") : Text(200, "already draining"));
   }
   if (parts.first == "/log-level") return done(ChangeLogLevel(parts.second));
-  done(Text(404, "/drain\n/log-level?level=debug|info|warning|error"));
+  if (parts.first == "/overload") return done(Press(parts.second));
+  done(Text(404, "/drain\n/overload?pressure=0..100\n/log-level?level=debug|info|warning|error"));
 }
 
 }  // namespace sluice::main

@@ -22,6 +22,8 @@ namespace {
 // Of the control thread: pages and the stream to the control plane.
 constexpr size_t kControlBufferBytes = size_t{512} << 20;
 constexpr int64_t kTickNs = 1'000'000'000;
+// Of a worker. With less it would shed in ordinary use.
+constexpr size_t kLeastBufferBytes = size_t{1} << 20;
 
 uint64_t RandomNumber() {
   uint64_t number = 0;
@@ -50,7 +52,9 @@ App::App(const Clock& clock, const Options& options, Start start)
       registry_(counters_),
       resolver_(loop_),
       figures_(metrics_),
-      actions_([this] { return Drain(); }),
+      memory_limit_(options_.memory_limit),
+      actions_([this] { return Drain(); },
+               [this](double percent) { return InjectPressure(percent); }),
       drain_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnDrainTimeout>, this),
       idle_timer_(loop_.timers(), &event::Timer::Call<App, &App::OnIdleTimeout>, this),
       tick_(loop_.timers(), &event::Timer::Call<App, &App::OnTick>, this) {
@@ -83,6 +87,7 @@ absl::Status App::Begin() {
   RETURN_IF_ERROR(StartAdmin());
   for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
   tick_.SetAt(loop_.now_ns() + kTickNs);
+  if (overload_ != nullptr) overload_->Start();
   if (succession_ != nullptr) RETURN_IF_ERROR(StartSuccession());
   RETURN_IF_ERROR(options_.config.empty() ? StartSync() : StartFile());
   if (succession_ == nullptr) return ListenInStateDirectory();
@@ -118,10 +123,23 @@ absl::Status App::StartAdmin() {
   return absl::OkStatus();
 }
 
+size_t App::BufferBytesOfWorker() const {
+  if (options_.buffer_memory > 0) return options_.buffer_memory / options_.workers;
+  if (memory_limit_.bytes() == 0) return server::Worker::kDefaultBufferBytes;
+  // Half of the memory at most, or the kernel would end the proxy before it sheds.
+  return std::clamp<size_t>(memory_limit_.bytes() / 2 / options_.workers, kLeastBufferBytes,
+                            server::Worker::kDefaultBufferBytes);
+}
+
+bool App::InjectPressure(double percent) {
+  if (overload_ == nullptr) return false;
+  overload_->Inject(percent);
+  return true;
+}
+
 void App::MakeWorkers() {
   std::vector<server::Worker*> borrowed;
-  const size_t buffer_bytes = options_.buffer_memory > 0 ? options_.buffer_memory / options_.workers
-                                                         : server::Worker::kDefaultBufferBytes;
+  const size_t buffer_bytes = BufferBytesOfWorker();
   for (uint64_t i = 0; i < options_.workers; ++i) {
     workers_.push_back(std::make_unique<server::Worker>(
         clock_, metrics_, log_,
@@ -131,6 +149,9 @@ void App::MakeWorkers() {
                                 .seed = RandomNumber(),
                                 .buffer_budget_bytes = buffer_bytes}));
     borrowed.push_back(workers_.back().get());
+  }
+  if (!options_.no_overload_protection) {
+    overload_ = std::make_unique<server::OverloadMonitor>(loop_, memory_limit_, metrics_, borrowed);
   }
   const auto maker = [this](const std::string& name, const google::protobuf::Any& config,
                             const plugins::Declaration& declaration) {
@@ -153,7 +174,8 @@ void App::MakeWorkers() {
     build_->publisher().supply().Give({socket.name, socket.address, net::Duplicate(socket.fd.get())});
   }
   pages_ = std::make_unique<Pages>(
-      state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_}, *build_, borrowed);
+      state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_, overload_.get()},
+      *build_, borrowed);
 }
 
 absl::Status App::OpenStateDirectory() {

@@ -26,6 +26,7 @@
 #include "proxy/plugins/limit_count/counter_table.h"
 #include "proxy/plugins/registry.h"
 #include "proxy/server/admin/admin_server.h"
+#include "proxy/server/overload/overload_monitor.h"
 #include "proxy/server/worker.h"
 #include "proxy/sync/keeper.h"
 #include "proxy/sync/sync_client.h"
@@ -70,6 +71,8 @@ class App final : private event::Handler, private sync::ProxyHooks {
   // The upstreams name these hosts now.
   void WatchNames(const std::set<std::string>& names);
   void MakeWorkers();
+  size_t BufferBytesOfWorker() const;
+  bool InjectPressure(double percent);
   // Takes the state directory, from the process that has it if that is asked for.
   absl::Status OpenStateDirectory();
   // What uses sockets of the state directory: actions, and handing over to a successor.
@@ -105,6 +108,8 @@ class App final : private event::Handler, private sync::ProxyHooks {
   // The workers stop before the build thread, which frees what they use.
   std::unique_ptr<BuildThread> build_;
   std::vector<std::unique_ptr<server::Worker>> workers_;
+  const server::MemoryLimit memory_limit_;
+  std::unique_ptr<server::OverloadMonitor> overload_;  // Null: it is off.
   std::unique_ptr<Pages> pages_;
   std::unique_ptr<server::AdminServer> admin_;
   std::unique_ptr<sync::StateDirectory> directory_;  // Null: none was given.

@@ -42,8 +42,16 @@ Flags MakeFlags(Options& options) {
                 "another name under which the admin pages are reached",
                 &options.admin_allowed_hosts);
   flags.Uint("workers", "N", "threads that serve; 0 is one a processor", &options.workers);
-  flags.Size("buffer-memory", "bound on heads and bodies under way, all workers; 0 is 256MiB each",
+  flags.Size("buffer-memory",
+             "bound on heads and bodies under way, all workers; 0 is 256MiB each, at most half of "
+             "the memory limit",
              &options.buffer_memory);
+  flags.Size("memory-limit",
+             "memory of the process; near it the proxy sheds load; 0 is the limit of its control "
+             "group, or what the machine has",
+             &options.memory_limit);
+  flags.Bool("no-overload-protection", "sheds nothing before memory or descriptors are spent",
+             &options.no_overload_protection);
   flags.Duration("drain-timeout", "how long SIGTERM waits for requests", &options.drain_timeout);
   flags.Bool("takeover", "takes the place of the process that has --state-dir, if there is one",
              &options.takeover);

@@ -22,7 +22,9 @@ struct Options {
   std::string admin_listen = "127.0.0.1:9490";
   std::vector<std::string> admin_allowed_hosts;
   uint64_t workers = 0;        // 0: one a processor.
-  uint64_t buffer_memory = 0;  // Of all workers; 0: Worker::kDefaultBufferBytes each.
+  uint64_t buffer_memory = 0;  // Of all workers; 0: as App finds it.
+  uint64_t memory_limit = 0;   // 0: of the control group, or the machine.
+  bool no_overload_protection = false;
   absl::Duration drain_timeout = absl::Seconds(30);
   bool takeover = false;  // From the process that has the state directory.
   bool detach = false;

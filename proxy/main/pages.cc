@@ -80,16 +80,24 @@ void Pages::GetPage(const std::string& target, absl::AnyInvocable<void(Page)> do
   if (path == "/live") return done(Text(200, "live"));
   if (path == "/stats/prometheus" || path == "/metrics") return done(Metrics());
   if (path == "/config") return Config(std::move(done));
+  if (path == "/overload") return done(Overload());
   if (path == "/clusters") return Clusters(std::move(done));
   if (path == "/explain") return Explain(parts.second, std::move(done));
   const int status = path == "/" ? 200 : 404;
-  done(Text(status, "/ready\n/live\n/stats/prometheus\n/config\n/clusters\n/explain?method=&url="));
+  done(Text(status,
+            "/ready\n/live\n/stats/prometheus\n/config\n/clusters\n/overload\n"
+            "/explain?method=&url="));
 }
 
 Page Pages::Ready() const {
   if (state_.is_draining) return Text(503, "draining");
   if (!state_.is_serving) return Text(503, "no configuration yet");
   return Text(200, absl::StrCat("ready: generation ", state_.generation));
+}
+
+Page Pages::Overload() const {
+  if (sources_.overload == nullptr) return Text(404, "off: --no-overload-protection");
+  return Json(sources_.overload->Describe());
 }
 
 Page Pages::Metrics() {

@@ -5,6 +5,7 @@
 //   /stats/prometheus  metrics
 //   /config            what is served: generation, listeners, numbers of resources, faults
 //   /clusters          upstreams, their endpoints and connections
+//   /overload          what there is of memory and descriptors, and what is done for want of them
 //   /explain           which route would serve a request: ?method=GET&url=/orders&listener=public
 //                      &client_ip=10.0.0.1&header=x-team:a
 //
@@ -21,6 +22,7 @@
 #include "proxy/observe/metric_registry.h"
 #include "proxy/plugins/limit_count/counter_table.h"
 #include "proxy/server/admin/page.h"
+#include "proxy/server/overload/overload_monitor.h"
 #include "proxy/server/worker.h"
 
 namespace sluice::main {
@@ -47,6 +49,7 @@ class Pages final : public server::PageSource {
     const observe::LogThread& log;
     const net::dns::Resolver& resolver;
     const plugins::CounterTable& counters;
+    const server::OverloadMonitor* overload;  // Null: it is off.
   };
 
   Pages(const ProxyState& state, event::Loop& loop, Sources sources, BuildThread& build,
@@ -57,6 +60,7 @@ class Pages final : public server::PageSource {
  private:
   server::Page Ready() const;
   server::Page Metrics();
+  server::Page Overload() const;
   void Config(absl::AnyInvocable<void(server::Page)> done);
   void Clusters(absl::AnyInvocable<void(server::Page)> done);
   void Explain(const std::string& query, absl::AnyInvocable<void(server::Page)> done);

@@ -83,7 +83,14 @@ void Acceptor::Shed() {
   owner_.OnShed();
 }
 
+void Acceptor::SetPaused(bool is_paused) {
+  is_paused_ = is_paused;
+  if (is_paused) return LookAway();
+  if (fd_.is_open() && !is_watched_ && !resume_timer_.is_set()) Resume();
+}
+
 void Acceptor::Resume() {
+  if (is_paused_) return;
   if (!reserve_.is_open()) reserve_ = OpenReserve();
   if (!Watch().ok()) resume_timer_.SetAt(loop_.now_ns() + kPauseNs);
 }

@@ -40,6 +40,9 @@ class Acceptor final : private event::Handler {
   // Accepts no more: closes the socket.
   void Close();
 
+  // Leaves the queue alone, or goes on with it.
+  void SetPaused(bool is_paused);
+
   int fd() const { return fd_.get(); }
 
  private:
@@ -55,6 +58,7 @@ class Acceptor final : private event::Handler {
   Fd reserve_;
   const bool is_shared_;
   bool is_watched_ = false;
+  bool is_paused_ = false;
   event::Timer resume_timer_;
 };
 

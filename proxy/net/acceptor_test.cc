@@ -74,6 +74,26 @@ TEST_F(AcceptorTest, ABurstIsAcceptedOverSeveralTurns) {
   EXPECT_EQ(sheds_, 0);
 }
 
+TEST_F(AcceptorTest, APausedQueueIsLeftAloneUntilItIsNot) {
+  acceptor_->SetPaused(true);
+  const std::vector<Fd> clients = Connect(3);
+  loop_.RunOnce(absl::Milliseconds(10));
+  EXPECT_TRUE(accepted_.empty());
+  acceptor_->SetPaused(false);
+  while (accepted_.size() < clients.size()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_EQ(sheds_, 0);
+}
+
+TEST_F(AcceptorTest, ACopyOfAClosedSocketDoesNotWakeTheLoop) {
+  const Fd copy = Duplicate(acceptor_->fd());
+  const size_t watched = loop_.watched_count();
+  acceptor_->Close();
+  EXPECT_EQ(loop_.watched_count(), watched - 1);
+  const std::vector<Fd> clients = Connect(1);
+  loop_.RunOnce(absl::Milliseconds(10));
+  EXPECT_TRUE(accepted_.empty());
+}
+
 TEST_F(AcceptorTest, WithoutDescriptorsOneIsClosedAndTheLoopLooksAwayForAMoment) {
   const std::vector<Fd> clients = Connect(3);
   const NoDescriptors none;

@@ -13,9 +13,13 @@ constexpr size_t kKeptBytes = 65536;
 
 }  // namespace
 
-BlockPool::~BlockPool() {
+BlockPool::~BlockPool() { Release(); }
+
+void BlockPool::Release() {
   for (FreeList& list : free_) {
     for (Block* block : list.blocks) std::free(block);
+    list.blocks.clear();
+    list.least = 0;
   }
 }
 

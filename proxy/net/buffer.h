@@ -94,7 +94,9 @@ class BlockPool {
   void Watch(Watcher* watcher) { watcher_ = watcher; }
 
   // Half of the budget is lent: queues should be short.
-  bool is_tight() const { return lent_bytes_ >= budget_bytes_ / 2; }
+  bool is_tight() const { return is_kept_tight_ || lent_bytes_ >= budget_bytes_ / 2; }
+  // The process is short of memory: as if half were lent.
+  void KeepTight(bool is_kept_tight) { is_kept_tight_ = is_kept_tight; }
   bool is_exhausted() const { return lent_bytes_ >= budget_bytes_; }
   size_t budget_bytes() const { return budget_bytes_; }
   size_t lent_bytes() const { return lent_bytes_; }
@@ -102,6 +104,8 @@ class BlockPool {
   // Gives back to the heap half of what was not used since the last call, but for what the next
   // few requests will need. Call once a second.
   void Trim();
+  // Gives back to the heap all that is not lent.
+  void Release();
 
  private:
   friend class BlockRef;
@@ -120,6 +124,7 @@ class BlockPool {
   size_t lent_bytes_ = 0;
   Watcher* watcher_ = nullptr;
   bool has_told_ = false;
+  bool is_kept_tight_ = false;
   FreeList free_[kClasses];
 };
 

@@ -56,8 +56,15 @@ constexpr MetricFamily kProcessFamilies[] = {
     {"process_cpu_seconds_total", kCounter, "User and system time of the process."},
     {"process_resident_memory_bytes", kGauge, "Resident memory."},
     {"process_start_time_seconds", kGauge, "Start of the process, in seconds since 1970."},
+    {"sluice_overload_pressure_ratio", kGauge,
+     "How much is used of what the proxy may run out of; \"injected\" is what an operator says.",
+     "resource", 3, OverloadResourceName},
+    {"sluice_overload_action_active", kGauge,
+     "1 while it is done for want of memory or descriptors (docs/guide/overload.md).", "action", 6,
+     OverloadActionName},
 };
-static_assert(std::size(kProcessFamilies) == static_cast<size_t>(ProcessMetric::kStartTime) + 1);
+static_assert(std::size(kProcessFamilies) ==
+              static_cast<size_t>(ProcessMetric::kOverloadActions) + 1);
 
 template <size_t n>
 absl::string_view NameAt(const absl::string_view (&names)[n], size_t index) {
@@ -111,6 +118,13 @@ absl::string_view MirrorResultName(size_t index) {
   return NameAt({"answered", "failed", "cut", "dropped"}, index);
 }
 absl::string_view DnsResultName(size_t index) { return NameAt({"ok", "failed"}, index); }
+absl::string_view OverloadResourceName(size_t index) {
+  return NameAt({"memory", "descriptors", "injected"}, index);
+}
+absl::string_view OverloadActionName(size_t index) {
+  return NameAt(
+      {"shrink", "end_keep_alive", "shed_low", "shed_normal", "stop_accepting", "shed_all"}, index);
+}
 absl::string_view VersionName(size_t) { return kVersion; }
 absl::string_view DetailsName(size_t index) {
   // The first reason is "via_upstream", no local reply.

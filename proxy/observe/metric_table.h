@@ -58,6 +58,7 @@ enum class BreakerLimit : uint8_t { kConnections, kPending, kRequests, kRetries 
 // What became of a copy of a request. kCut: it fell behind, or its request ended before its body.
 enum class MirrorResult : uint8_t { kAnswered, kFailed, kCut, kDropped };
 enum class DnsResult : uint8_t { kOk, kFailed };
+enum class OverloadResource : uint8_t { kMemory, kDescriptors, kInjected };
 
 // Counted by workers, whatever they work on.
 enum class WorkersMetric : uint8_t { kLocalReplies, kBufferBytes, kConnectionsShed };
@@ -131,6 +132,8 @@ enum class ProcessMetric : uint8_t {
   kCpuSeconds,
   kResidentMemory,
   kStartTime,
+  kOverloadPressure,  // By OverloadResource.
+  kOverloadActions,   // By what is done.
 };
 
 enum class MetricType : uint8_t { kCounter, kGauge, kHistogram };
@@ -172,6 +175,8 @@ absl::string_view ResetStageName(size_t index);
 absl::string_view BreakerLimitName(size_t index);
 absl::string_view MirrorResultName(size_t index);
 absl::string_view DnsResultName(size_t index);
+absl::string_view OverloadResourceName(size_t index);
+absl::string_view OverloadActionName(size_t index);
 absl::string_view VersionName(size_t index);
 absl::string_view DetailsName(size_t index);
 

@@ -64,6 +64,8 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   if (route.has_timeout()) compiled.timeout_ns = ToNanos(route.timeout());
   if (route.has_idle_timeout()) compiled.idle_timeout_ns = ToNanos(route.idle_timeout());
   if (route.has_total_timeout()) compiled.total_timeout_ns = ToNanos(route.total_timeout());
+  if (route.shed_priority() == v1::Route::SHED_PRIORITY_LOW) compiled.shed_priority = 0;
+  if (route.shed_priority() == v1::Route::SHED_PRIORITY_HIGH) compiled.shed_priority = 2;
   compiled.subset = ToSubsetChoice(route);
   if (route.has_retry()) compiled.retry = ToRetryPolicy(route.retry());
   return compiled;

@@ -112,6 +112,7 @@ void Worker::ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSo
       LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
       continue;
     }
+    listener->SetOverload(overload_);
     next[spec->address] = std::move(listener);
   }
   for (auto& [name, listener] : listeners_) {
@@ -131,6 +132,16 @@ void Worker::DrainFromAnyThread(IdleDrain drain, absl::AnyInvocable<void()> idle
     }
     listeners_.clear();
     OnTick();
+  });
+}
+
+void Worker::SetOverloadFromAnyThread(const OverloadActions& actions) {
+  loop_.PostFromAnyThread([this, actions] {
+    overload_ = actions;
+    exchange_.shed_below = actions.shed_below;
+    pool_.KeepTight(actions.shrink);
+    if (actions.shrink) pool_.Release();
+    for (auto& [address, listener] : listeners_) listener->SetOverload(actions);
   });
 }
 
@@ -175,7 +186,7 @@ void Worker::CountMemory() {
 }
 
 void Worker::OnTick() {
-  pool_.Trim();
+  overload_.shrink ? pool_.Release() : pool_.Trim();
   CountMemory();
   graveyard_.Sweep();
   std::erase_if(retired_, [](const auto& listener) { return listener->is_empty(); });

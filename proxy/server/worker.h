@@ -59,6 +59,10 @@ class Worker final : private MemoryGuard::Owner {
   void DrainFromAnyThread(IdleDrain drain, absl::AnyInvocable<void()> idle);
   // Closes connections that idle and were kept by DrainFromAnyThread().
   void CloseIdleFromAnyThread();
+  // What is done for want of memory or descriptors, from now on.
+  void SetOverloadFromAnyThread(const OverloadActions& actions);
+  // Descriptors that it has open, but for a few.
+  size_t watched_count() const { return loop_.watched_count(); }
   // `done` gets, on the worker, other descriptors of all its listening sockets.
   void DuplicateSocketsFromAnyThread(absl::AnyInvocable<void(std::vector<NewSocket>)> done);
   // Ends what is left; `done` gets how many exchanges were cut.
@@ -94,6 +98,7 @@ class Worker final : private MemoryGuard::Owner {
   // By address: a listener that only changes its name keeps its socket.
   absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> listeners_;
   std::vector<std::unique_ptr<WorkerListener>> retired_;  // Until their connections have ended.
+  OverloadActions overload_;
   MemoryGuard memory_guard_;
   uint64_t counted_buffer_bytes_ = 0;  // As the gauge has it.
   uint64_t counted_sheds_ = 0;

@@ -75,15 +75,30 @@ void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
   state_.access_log = spec_->access_log.get();
 }
 
+// To be gone through while some of them close, which takes them out of the set.
+std::vector<http::ServerCodec*> WorkerListener::AllConnections() const {
+  std::vector<http::ServerCodec*> all;
+  all.reserve(connections_.size());
+  for (const auto& connection : connections_) all.push_back(connection.get());
+  return all;
+}
+
 void WorkerListener::Drain(IdleDrain idle) {
   is_draining_ = true;
   idle_drain_ = idle;
   for (const auto& acceptor : listening_) acceptor->Close();
-  // Drain() may close some at once, which erases them from the map.
-  std::vector<http::ServerCodec*> all;
-  all.reserve(connections_.size());
-  for (const auto& connection : connections_) all.push_back(connection.get());
-  for (http::ServerCodec* connection : all) DrainOne(*connection);
+  for (http::ServerCodec* connection : AllConnections()) DrainOne(*connection);
+}
+
+void WorkerListener::SetOverload(const OverloadActions& actions) {
+  for (const auto& acceptor : listening_) acceptor->SetPaused(actions.stop_accepting);
+  const bool begins = actions.end_keep_alive && !ends_keep_alive_;
+  ends_keep_alive_ = actions.end_keep_alive;
+  if (!begins) return;
+  // Once: who comes later is told with its response.
+  for (http::ServerCodec* connection : AllConnections()) {
+    if (connection->is_idle()) connection->Drain();
+  }
 }
 
 void WorkerListener::DrainOne(http::ServerCodec& connection) {

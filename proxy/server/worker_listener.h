@@ -17,6 +17,7 @@
 #include "proxy/net/tls/server_handshake.h"
 #include "proxy/runtime/snapshot.h"
 #include "proxy/server/memory_guard.h"
+#include "proxy/server/overload/overload_level.h"
 #include "proxy/stream/relay.h"
 
 namespace sluice::server {
@@ -63,6 +64,9 @@ class WorkerListener final : private net::Acceptor::Owner,
   // Accepts no more and closes connections as they become idle. May be called again, to close those
   // that were kept.
   void Drain(IdleDrain idle = IdleDrain::kClose);
+  // Short of memory or descriptors: no connection is kept, those that idle are closed, none is
+  // accepted. Or not any more.
+  void SetOverload(const OverloadActions& actions);
   // Other descriptors of its listening sockets.
   std::vector<net::Fd> DuplicateSockets() const;
   // The listener is in no generation any more, whose routes are about to go: a request that still
@@ -88,12 +92,13 @@ class WorkerListener final : private net::Acceptor::Owner,
   void Serve(net::Transport transport, const net::Address& peer);
   std::unique_ptr<http::h2::ServerConnection> MakeHttp2(net::Transport transport,
                                                         const net::Address& peer, uint64_t id);
+  std::vector<http::ServerCodec*> AllConnections() const;
   void DrainOne(http::ServerCodec& connection);
   void CountRejected(observe::ConnectionRejection reason);
 
   const http::ServerSettings& settings() const override { return spec_->http; }
   http::StreamAcceptor& acceptor() override { return *this; }
-  bool is_draining() const override { return is_draining_; }
+  bool is_draining() const override { return is_draining_ || ends_keep_alive_; }
   http::h1::RawHead& scratch_head() override { return memory_.scratch_head; }
   bool TakesHttp2() const override { return !spec_->http.http2.is_disabled; }
   void OnHttp2(http::h1::ServerConnection& before, net::Fd fd, const net::BlockRef& block,
@@ -121,6 +126,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   std::shared_ptr<const runtime::ListenerSpec> spec_;
   exchange::ListenerState state_;
   bool is_draining_ = false;
+  bool ends_keep_alive_ = false;  // For want of memory or descriptors.
   IdleDrain idle_drain_ = IdleDrain::kClose;
   uint64_t next_connection_ = 0;
   absl::flat_hash_set<std::unique_ptr<http::ServerCodec>> connections_;

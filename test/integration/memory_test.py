@@ -11,6 +11,7 @@ import unittest
 from harness.allocations import Allocations
 from harness.process import Proxy, free_port, runfile
 from harness.raw import Client, Server
+from harness.tls import Authority, TlsClient
 
 CONFIG = """
 kind: Listener
@@ -39,12 +40,12 @@ def memory_of(pid, field):
 class IdleConnections:
     """So many connections to `port`, each of which has carried a request, until closed."""
 
-    def __init__(self, port, upstream, connections):
+    def __init__(self, port, upstream, connections, extra=()):
         # Several addresses: one has 28,000 ports, of which others use some.
         self._process = subprocess.Popen(
             [runfile("tools/bench/hairpin/hairpin"), "--idle", "--target", "127.0.0.1:%d" % port,
              "--upstream", "127.0.0.1:%d" % upstream, "--connections", str(connections),
-             "--source-addresses", "8"],
+             "--source-addresses", "8", *extra],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.report = json.loads(self._process.stdout.readline())
 
@@ -54,15 +55,17 @@ class IdleConnections:
         self._process.stdout.close()
 
 
-class IdleConnectionTest(unittest.TestCase):
+class IdleCase(unittest.TestCase):
     CONNECTIONS = 9000 if os.sysconf("SC_OPEN_MAX") < 10500 else 10000
 
-    def hold(self, connections):
-        held = IdleConnections(self.proxy.port, self.upstream_port, connections)
+    def hold(self, connections, *extra):
+        held = IdleConnections(self.proxy.port, self.upstream_port, connections, extra)
         self.addCleanup(held.close)
         self.assertEqual(held.report, {"idle": connections, "failed": 0})
         return held
 
+
+class IdleConnectionTest(IdleCase):
     def test_an_idle_connection_costs_512_bytes_of_heap_and_1_kib_resident(self):
         allocations = Allocations()
         self.addCleanup(allocations.close)
@@ -79,6 +82,38 @@ class IdleConnectionTest(unittest.TestCase):
         print("an idle connection: %.0f B of heap, %.0f B resident" % (heap, resident))
         self.assertLessEqual(heap, 512)
         self.assertLessEqual(resident, 1024)
+
+
+class IdleTlsConnectionTest(IdleCase):
+    def measure(self, version):
+        authority = Authority()
+        self.addCleanup(authority.close)
+        self.upstream_port = free_port()
+        self.proxy = Proxy((CONFIG % self.upstream_port).replace(
+            "{port}", "{port}\ntls: {certificates: [a]}", 1) +
+            "---\nkind: Route\nname: here\npaths: [/here]\nplugins: {respond: {status: 204}}\n" +
+            authority.issue("a", "DNS:a.example").yaml("a"))
+        self.addCleanup(self.proxy.stop)
+        options = ("--tls", version, "--host", "a.example", "--timeout", "60s")
+        self.hold(100, *options).close()
+        resident = memory_of(self.proxy.pid, "VmRSS")
+        self.hold(self.CONNECTIONS, *options)
+        resident = (memory_of(self.proxy.pid, "VmRSS") - resident) / self.CONNECTIONS
+        print("an idle connection with TLS %s: %.0f B resident" % (version, resident))
+        self.assertLessEqual(resident, 6 * 1024)
+        self.assert_served(authority)
+
+    def assert_served(self, authority):
+        """Who comes while they are there."""
+        with TlsClient(self.proxy.port, authority, "a.example") as client:
+            client.send(b"GET /here HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            self.assertEqual(client.response().status, 204)
+
+    def test_with_tls_1_3_it_costs_6_kib_resident(self):
+        self.measure("1.3")
+
+    def test_with_tls_1_2_it_costs_6_kib_resident(self):
+        self.measure("1.2")
 
 
 class Content:

@@ -303,7 +303,7 @@ void ServerConnection::RefuseForOverload() {
   // No memory for an exchange: a fixed answer, and the connection's own memory is given back too.
   constexpr absl::string_view kAnswer =
       "HTTP/1.1 503 Service Unavailable\r\nproxy-status: sluice; details=\"overload\"\r\n"
-      "content-length: 0\r\nconnection: close\r\n\r\n";
+      "retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
   keep_alive_ = false;
   connection_.out().AppendCopy(connection_.io().pool, kAnswer);
   connection_.FlushSoon();
