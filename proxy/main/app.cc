@@ -171,7 +171,8 @@ void App::MakeWorkers() {
   build_ = std::make_unique<BuildThread>(clock_, maker, metrics_, log_, borrowed, options_.zone,
                                          std::move(hooks));
   for (server::GivenSocket& socket : start_.sockets) {
-    build_->publisher().supply().Give({socket.name, socket.address, net::Duplicate(socket.fd.get())});
+    build_->publisher().supply().Give(
+        {socket.name, socket.address, net::Duplicate(socket.fd.get())});
   }
   pages_ = std::make_unique<Pages>(
       state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_, overload_.get()},
@@ -359,7 +360,8 @@ bool App::Drain(server::IdleDrain idle) {
   idle_timer_.SetAt(loop_.now_ns() + absl::ToInt64Nanoseconds(options_.drain_timeout / 2));
   busy_workers_ = workers_.size();
   for (const auto& worker : workers_) {
-    worker->DrainFromAnyThread(idle, [this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
+    worker->DrainFromAnyThread(
+        idle, [this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
   }
   return true;
 }

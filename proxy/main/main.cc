@@ -39,8 +39,8 @@ net::Fd TakeSignals() {
   return net::Fd(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
-// In the parent: the exit status, once the child is ready or has failed. In the child: nothing; it is
-// to call `on_ready`.
+// In the parent: the exit status, once the child is ready or has failed. In the child: nothing; it
+// is to call `on_ready`.
 std::optional<int> Detach(std::function<void()>& on_ready) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return 1;

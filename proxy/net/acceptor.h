@@ -5,8 +5,8 @@
 // ms the queue is left alone. Who waits in it is served if descriptors come free meanwhile.
 //
 // The socket may be in several hands: another process's while one takes over from the other, and
-// several workers' where a service manager opened it. A copy elsewhere keeps it listening, so closing
-// takes it off the loop by name.
+// several workers' where a service manager opened it. A copy elsewhere keeps it listening, so
+// closing takes it off the loop by name.
 //
 // Thread: the loop's. Ownership: the Owner's, which it must not outlive.
 #pragma once

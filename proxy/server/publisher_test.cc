@@ -202,7 +202,8 @@ TEST_F(PublisherTest, DrainingWorkersTellWhenTheLastConnectionIsGone) {
   ASSERT_THAT(Ask(connection), HasSubstr("404"));
   int idle = 0;
   for (const auto& worker : workers_) {
-    worker->DrainFromAnyThread(IdleDrain::kClose, [&] { loop_.PostFromAnyThread([&idle] { ++idle; }); });
+    worker->DrainFromAnyThread(IdleDrain::kClose,
+                               [&] { loop_.PostFromAnyThread([&idle] { ++idle; }); });
   }
   while (idle < kWorkers) loop_.RunOnce(absl::Seconds(10));
   char byte;

@@ -60,7 +60,7 @@ absl::StatusOr<std::vector<ListeningSockets>> SocketSupply::Take(absl::string_vi
 }
 
 std::vector<ListeningSockets> SocketSupply::Spread(std::vector<net::Fd> fds) const {
-  // Where it listens, which need not be where the listener would: a service manager may know better.
+  // Where it listens, which need not be where the listener would: a service manager may have said.
   const net::Address address = net::LocalAddress(fds[0].get());
   // Not those of a service manager, which belong to another user: the kernel refuses.
   while (fds.size() < workers_ && net::SharesPort(fds[0].get())) {

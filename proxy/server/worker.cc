@@ -106,8 +106,8 @@ void Worker::ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSo
     });
     // Without a socket its address could not be bound: the publisher tries again.
     if (socket == sockets.end()) continue;
-    auto listener =
-        std::make_unique<WorkerListener>(exchange_, codec_memory_, std::move(socket->sockets), spec);
+    auto listener = std::make_unique<WorkerListener>(exchange_, codec_memory_,
+                                                     std::move(socket->sockets), spec);
     if (absl::Status status = listener->Start(); !status.ok()) {
       LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
       continue;

@@ -100,8 +100,8 @@ class Keeper {
   // The stream ended: what is not whole is forgotten.
   void AbandonUpdate();
 
-  // Another process is about to have the directory: nothing more is written, at the end neither, and
-  // parts of updates are forgotten.
+  // Another process is about to have the directory: nothing more is written, at the end neither,
+  // and parts of updates are forgotten.
   //   UNAVAILABLE           an update is being applied: soon
   //   FAILED_PRECONDITION   the disk does not hold what is served, so the other would serve less
   absl::Status LetGo();
