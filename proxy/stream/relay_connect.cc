@@ -134,7 +134,9 @@ Relay::Attempt Relay::TryEndpoint(upstream::Cluster& cluster) {
   const std::optional<uint32_t> picked = Pick(cluster);
   if (!picked) {
     if (attempts_ > 0) return over(failure_);
-    return over(cluster.endpoints().is_unresolved ? "upstream_dns_failure" : "no_endpoints");
+    const upstream::EndpointSet& endpoints = cluster.endpoints();
+    if (!endpoints.table->weighted().empty()) return over("no_healthy_upstream");
+    return over(endpoints.is_unresolved ? "upstream_dns_failure" : "no_endpoints");
   }
   settings_ = cluster.shared_settings();
   endpoints_ = cluster.shared_endpoints();
