@@ -165,7 +165,8 @@ std::optional<uint32_t> EndpointGroup::PickFromLanes(const PickRequest& request)
     chosen = &lane;
     break;
   }
-  if (chosen == nullptr || chosen->refuses) return std::nullopt;
+  // One that refuses has no endpoints.
+  if (chosen == nullptr || !chosen->is_used) return std::nullopt;
   const std::optional<uint32_t> endpoint = chosen->balancer->Pick(wanted);
   if (endpoint.has_value() || request.is_excluded == nullptr) return endpoint;
   for (Lane& lane : lanes_) {
