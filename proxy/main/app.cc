@@ -116,9 +116,8 @@ absl::Status App::StartAdmin() {
                                   [&](const server::GivenSocket& socket) {
                                     return socket.name == "admin" || socket.address == *address;
                                   });
-  RETURN_IF_ERROR(given == start_.sockets.end()
-                      ? admin_->Start(*address)
-                      : admin_->Start(net::Duplicate(given->fd.get())));
+  RETURN_IF_ERROR(given == start_.sockets.end() ? admin_->Start(*address)
+                                                : admin_->Start(net::Duplicate(given->fd.get())));
   LOG(INFO) << "admin pages on http://" << admin_->address().ToString();
   return absl::OkStatus();
 }
@@ -175,8 +174,8 @@ void App::MakeWorkers() {
         {socket.name, socket.address, net::Duplicate(socket.fd.get())});
   }
   pages_ = std::make_unique<Pages>(
-      state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_, overload_.get()},
-      *build_, borrowed);
+      state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_, overload_.get()}, *build_,
+      borrowed);
 }
 
 absl::Status App::OpenStateDirectory() {
@@ -360,8 +359,8 @@ bool App::Drain(server::IdleDrain idle) {
   idle_timer_.SetAt(loop_.now_ns() + absl::ToInt64Nanoseconds(options_.drain_timeout / 2));
   busy_workers_ = workers_.size();
   for (const auto& worker : workers_) {
-    worker->DrainFromAnyThread(
-        idle, [this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
+    worker->DrainFromAnyThread(idle,
+                               [this] { loop_.PostFromAnyThread([this] { OnWorkerIdle(); }); });
   }
   return true;
 }

@@ -40,8 +40,8 @@ std::vector<server::GivenSocket> TakeGivenSockets() {
     const int fd = kFirstFd + i;
     const std::string name = static_cast<size_t>(i) < names.size() ? names[i] : "";
     if (absl::Status status = net::AdoptListening(fd); !status.ok()) {
-      LOG(WARNING) << "descriptor " << fd << " \"" << name << "\" of the service manager: "
-                   << status.message();
+      LOG(WARNING) << "descriptor " << fd << " \"" << name
+                   << "\" of the service manager: " << status.message();
       continue;
     }
     sockets.push_back({name, net::LocalAddress(fd), net::Fd(fd)});

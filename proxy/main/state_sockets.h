@@ -5,7 +5,7 @@
 
 namespace sluice::main {
 
-inline constexpr absl::string_view kActionsSocket = "admin.sock";     // POST, of operators.
+inline constexpr absl::string_view kActionsSocket = "admin.sock";      // POST, of operators.
 inline constexpr absl::string_view kHandoverSocket = "handover.sock";  // Of successors.
 
 }  // namespace sluice::main

@@ -27,8 +27,7 @@ void Publisher::BindAll(const runtime::Snapshot& snapshot) {
   for (const std::shared_ptr<const runtime::ListenerSpec>& spec : snapshot.listeners) {
     wanted.insert(spec->address);
     if (bound_.contains(spec->address)) continue;
-    absl::StatusOr<std::vector<ListeningSockets>> sockets =
-        supply_.Take(spec->name, spec->address);
+    absl::StatusOr<std::vector<ListeningSockets>> sockets = supply_.Take(spec->name, spec->address);
     if (!sockets.ok()) {
       LOG(WARNING) << "listener \"" << spec->name << "\": " << sockets.status().message();
       faults_.push_back({spec->name, std::string(sockets.status().message())});

@@ -24,9 +24,8 @@ void SocketSupply::Inherit(const net::Address& address, std::vector<net::Fd> fds
 
 const GivenSocket* SocketSupply::FindGiven(absl::string_view name,
                                            const net::Address& address) const {
-  const auto by_address = std::find_if(given_.begin(), given_.end(), [&](const GivenSocket& s) {
-    return s.address == address;
-  });
+  const auto by_address = std::find_if(given_.begin(), given_.end(),
+                                       [&](const GivenSocket& s) { return s.address == address; });
   if (by_address != given_.end()) return &*by_address;
   const auto by_name = std::find_if(given_.begin(), given_.end(),
                                     [&](const GivenSocket& s) { return s.name == name; });

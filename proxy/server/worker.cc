@@ -151,8 +151,7 @@ void Worker::CloseIdleFromAnyThread() {
   });
 }
 
-void Worker::DuplicateSocketsFromAnyThread(
-    absl::AnyInvocable<void(std::vector<NewSocket>)> done) {
+void Worker::DuplicateSocketsFromAnyThread(absl::AnyInvocable<void(std::vector<NewSocket>)> done) {
   loop_.PostFromAnyThread([this, done = std::move(done)]() mutable {
     std::vector<NewSocket> sockets;
     for (const auto& [address, listener] : listeners_) {

@@ -38,13 +38,11 @@ Http2Error Http2ErrorOf(uint32_t code) {
 WorkerListener::WorkerListener(exchange::Worker& worker, CodecMemory& memory,
                                ListeningSockets sockets,
                                std::shared_ptr<const runtime::ListenerSpec> spec)
-    : worker_(worker),
-      memory_(memory),
-      spec_(std::move(spec)) {
+    : worker_(worker), memory_(memory), spec_(std::move(spec)) {
   net::Acceptor::Owner& owner = *this;
   for (net::Fd& fd : sockets.fds) {
-    listening_.push_back(std::make_unique<net::Acceptor>(worker.io.loop, std::move(fd), owner,
-                                                         sockets.is_shared));
+    listening_.push_back(
+        std::make_unique<net::Acceptor>(worker.io.loop, std::move(fd), owner, sockets.is_shared));
   }
   state_.name = spec_->name;
   state_.rules = spec_->rules.get();

@@ -51,9 +51,8 @@ TEST(StateDirectoryTest, TheLockOfAnotherDirectoryIsRefused) {
   const auto one = StateDirectory::Open(base.path() + "/one");
   const auto other = StateDirectory::Open(base.path() + "/other");
   ASSERT_TRUE(one.ok() && other.ok());
-  EXPECT_EQ(
-      StateDirectory::Inherit(base.path() + "/one", dup((*other)->lock_fd())).status().code(),
-      absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(StateDirectory::Inherit(base.path() + "/one", dup((*other)->lock_fd())).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(StateDirectoryTest, APathThatIsNoDirectoryIsNamed) {

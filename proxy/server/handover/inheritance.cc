@@ -30,10 +30,10 @@ std::string ToHex(const std::array<uint8_t, kBytes>& bytes) {
 
 template <size_t kBytes>
 bool FromHex(absl::string_view text, std::array<uint8_t, kBytes>& bytes) {
-  const bool is_hex = text.size() == 2 * kBytes &&
-                      std::all_of(text.begin(), text.end(), [](char c) {
-                        return absl::ascii_isxdigit(static_cast<unsigned char>(c));
-                      });
+  const bool is_hex =
+      text.size() == 2 * kBytes && std::all_of(text.begin(), text.end(), [](char c) {
+        return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+      });
   if (!is_hex) return false;
   const std::string plain = absl::HexStringToBytes(text);
   std::memcpy(bytes.data(), plain.data(), kBytes);
@@ -93,8 +93,8 @@ absl::Status SendInheritance(int socket, const Inheritance& inheritance) {
                          {given.fd.get()}));
   }
   if (inheritance.admin.is_open()) {
-    RETURN_IF_ERROR(Send(socket, absl::StrCat("admin ", inheritance.admin_address),
-                         {inheritance.admin.get()}));
+    RETURN_IF_ERROR(
+        Send(socket, absl::StrCat("admin ", inheritance.admin_address), {inheritance.admin.get()}));
   }
   for (const Inheritance::Tickets& tickets : inheritance.tickets) {
     for (const Key& key : tickets.keys) {

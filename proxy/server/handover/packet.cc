@@ -75,8 +75,9 @@ absl::StatusOr<std::optional<Packet>> Receive(int socket) {
   Packet packet;
   packet.fds = TakeFds(message);
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    return absl::InvalidArgumentError("handover: a message is longer than is allowed, or this "
-                                      "process has no descriptors left");
+    return absl::InvalidArgumentError(
+        "handover: a message is longer than is allowed, or this "
+        "process has no descriptors left");
   }
   text.resize(static_cast<size_t>(size));
   packet.text = std::move(text);

@@ -73,9 +73,8 @@ void Predecessor::OnPacket(const std::string& text) {
     }
     LOG(INFO) << "process " << successor_pid_ << " takes over: handing it everything";
     state_ = State::kPreparing;
-    return owner_.PrepareToLeave([this](absl::StatusOr<Inheritance> inheritance) {
-      HandOver(std::move(inheritance));
-    });
+    return owner_.PrepareToLeave(
+        [this](absl::StatusOr<Inheritance> inheritance) { HandOver(std::move(inheritance)); });
   }
   if (state_ == State::kHanded && text == kServing) {
     state_ = State::kLeft;

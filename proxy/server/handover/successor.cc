@@ -21,8 +21,7 @@ absl::StatusOr<std::unique_ptr<Successor>> Successor::Take(net::Fd connected,
   while (true) {
     ASSIGN_OR_RETURN(std::optional<Packet> packet, Receive(fd));
     if (!packet.has_value()) return absl::UnavailableError("handover: the other side is gone");
-    ASSIGN_OR_RETURN(const bool is_whole,
-                     TakePacket(*std::move(packet), successor->inheritance_));
+    ASSIGN_OR_RETURN(const bool is_whole, TakePacket(*std::move(packet), successor->inheritance_));
     if (is_whole) return successor;
   }
 }

@@ -101,8 +101,8 @@ uint64_t MemoryLimit::ReadUsedOfGroup() const {
   const std::string stat = ReadFile(group_ + "/memory.stat");
   // Pages of files are dropped before anybody is killed.
   const std::string prefix = is_v2_ ? "" : "total_";
-  const uint64_t files = ReadField(stat, prefix + "active_file") +
-                         ReadField(stat, prefix + "inactive_file");
+  const uint64_t files =
+      ReadField(stat, prefix + "active_file") + ReadField(stat, prefix + "inactive_file");
   return all > files ? all - files : 0;
 }
 

@@ -1,8 +1,8 @@
 // How much memory this process may take, and how much is taken of that.
 //
 // The limit of the control group that it is in, or of one above: beyond it the kernel kills.
-// Without one, what the machine has; then only this process's own share counts, since what others take is
-// not its to mend.
+// Without one, what the machine has; then only this process's own share counts, since what others
+// take is not its to mend.
 //
 // Thread: one. Reads files of the kernel: about 50 us a reading.
 #pragma once

@@ -30,8 +30,8 @@ OverloadMonitor::OverloadMonitor(event::Loop& loop, const MemoryLimit& memory,
       memory_limit_(memory),
       metrics_(metrics),
       workers_(std::move(workers)),
-      timer_(loop.timers(), &event::Timer::Call<OverloadMonitor, &OverloadMonitor::OnTimer>,
-             this) {}
+      timer_(loop.timers(), &event::Timer::Call<OverloadMonitor, &OverloadMonitor::OnTimer>, this) {
+}
 
 void OverloadMonitor::Start() { timer_.SetAt(loop_.now_ns() + kPeriodNs); }
 
@@ -108,11 +108,10 @@ std::string OverloadMonitor::Describe() const {
   for (const absl::string_view name : ActiveNames()) {
     absl::StrAppend(&actions, actions.empty() ? "\"" : ",\"", name, "\"");
   }
-  return absl::StrCat("{\"actions\":[", actions, "],\"memory\":", resource(memory_),
-                      ",\"source\":\"", memory_limit_.source(),
-                      "\"},\"descriptors\":", resource(descriptors_),
-                      "},\"injected\":{\"pressure\":", absl::StrFormat("%.3f", injected_ / 100),
-                      "}}");
+  return absl::StrCat(
+      "{\"actions\":[", actions, "],\"memory\":", resource(memory_), ",\"source\":\"",
+      memory_limit_.source(), "\"},\"descriptors\":", resource(descriptors_),
+      "},\"injected\":{\"pressure\":", absl::StrFormat("%.3f", injected_ / 100), "}}");
 }
 
 }  // namespace sluice::server

@@ -54,8 +54,7 @@ class MemoryLimitTest : public ::testing::Test {
   ~MemoryLimitTest() override { std::filesystem::remove_all(root_); }
 
   void Write(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories(
-        std::filesystem::path(root_ + path).parent_path());
+    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
     std::ofstream(root_ + path) << text;
   }
 
@@ -81,8 +80,7 @@ TEST_F(MemoryLimitTest, TheLeastOfAllGroupsAboveBinds) {
   Write("/sys/fs/cgroup/a.slice/b.service/memory.max", "max\n");
   Write("/sys/fs/cgroup/a.slice/b.service/memory.high", "600000\n");
   Write("/sys/fs/cgroup/a.slice/memory.current", "300000\n");
-  Write("/sys/fs/cgroup/a.slice/memory.stat",
-        "anon 1\nactive_file 100000\ninactive_file 50000\n");
+  Write("/sys/fs/cgroup/a.slice/memory.stat", "anon 1\nactive_file 100000\ninactive_file 50000\n");
   const MemoryLimit limit(0, root_);
   EXPECT_EQ(limit.bytes(), 500000u);
   EXPECT_EQ(limit.source(), "/sys/fs/cgroup/a.slice/memory.max");
