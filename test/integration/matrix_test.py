@@ -9,7 +9,7 @@ import unittest
 
 os.environ["SLUICE_CLIENT"], os.environ["SLUICE_UPSTREAM"] = sys.argv[1:3]
 
-MODULES = ["exchange_test", "resilience_test", "traffic_policy_test"]
+MODULES = ["exchange_test", "resilience_test", "traffic_policy_test", "tunnel_test"]
 
 if __name__ == "__main__":
     suite = unittest.defaultTestLoader.loadTestsFromNames(MODULES)

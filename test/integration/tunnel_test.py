@@ -8,9 +8,12 @@ import threading
 import unittest
 
 from harness.h2 import (
-    DATA, END_STREAM, HEADERS, Http2Client, RST_STREAM, SETTINGS, block, frame)
-from harness.process import Proxy, wait_until
-from harness.raw import Client, Server
+    DATA, END_HEADERS, END_STREAM, HEADERS, Http2Client, RST_STREAM, SETTINGS, block, frame)
+from harness.hpack import Inflater
+from harness.matrix import (
+    CLIENT, UPSTREAM, Client, Proxy, Server, http1_client, http1_upstream, is_http2,
+    plain_client, plain_upstream)
+from harness.process import wait_until
 
 CONFIG = """
 kind: Listener
@@ -74,8 +77,9 @@ def serve(server, connection):
             except TimeoutError:
                 server.early = b""
             connection.socket.settimeout(30)
-        connection.send(SWITCH + b"Sec-WebSocket-Accept: " +
-                        accept_of(header(start, b"sec-websocket-key")) + b"\r\n\r\nhello ")
+        key = header(start, b"sec-websocket-key")  # HTTP/2 has none.
+        accept = b"Sec-WebSocket-Accept: " + accept_of(key) + b"\r\n" if key else b""
+        connection.send(SWITCH + accept + b"\r\nhello ")
         while True:
             data = connection.socket.recv(65536)
             if not data:
@@ -84,7 +88,7 @@ def serve(server, connection):
             connection.send(data)
 
 
-class TunnelTest(unittest.TestCase):
+class TunnelCase(unittest.TestCase):
     def setUp(self):
         self.upstream = Server(serve)
         self.addCleanup(self.upstream.close)
@@ -96,36 +100,23 @@ class TunnelTest(unittest.TestCase):
         self.addCleanup(client.close)
         return client
 
-    def http2(self):
-        client = Http2Client(self.proxy.port)
-        self.addCleanup(client.close)
-        return client
 
-    def open_tunnel(self, client, path=b"/chat", protocol=b"websocket"):
-        return client.open(block([(b":method", b"CONNECT"), (b":protocol", protocol),
-                                  (b":scheme", b"http"), (b":path", path), (b":authority", b"a"),
-                                  (b"sec-websocket-version", b"13")]), end=False)
-
-    # --- HTTP/1.1 ---
-
+class TunnelTest(TunnelCase):
     def test_websocket_is_tunnelled_both_ways(self):
         client = self.client().send(ask())
         start = client.read_until(b"\r\n\r\n")
         self.assertTrue(start.startswith(b"HTTP/1.1 101 "), start)
         self.assertEqual(header(start, b"upgrade"), b"websocket")
         self.assertEqual(header(start, b"connection"), b"upgrade")
-        self.assertEqual(header(start, b"sec-websocket-accept"), accept_of(KEY))
+        if not is_http2(CLIENT):
+            self.assertEqual(header(start, b"sec-websocket-accept"), accept_of(KEY))
         self.assertEqual(client.read_exactly(6), b"hello ")
         big = b"x" * 3_000_000
         for piece in (b"\x81\x85abcd....", big):
-            sender = self.client_thread(client, piece)
+            sender = threading.Thread(target=client.send, args=(piece,))
+            sender.start()
             self.assertEqual(client.read_exactly(len(piece)), piece)
             sender.join()
-
-    def client_thread(self, client, data):
-        thread = threading.Thread(target=client.send, args=(data,))
-        thread.start()
-        return thread
 
     def test_the_end_of_one_side_is_told_to_the_other(self):
         client = self.client().send(ask())
@@ -143,13 +134,15 @@ class TunnelTest(unittest.TestCase):
         client = self.client().send(ask(b"/refuse") + b"GET /admin HTTP/1.1\r\nHost: a\r\n\r\n")
         response = client.response()
         self.assertEqual((response.status, response.body), (403, b"no"))
-        self.assertTrue(client.is_closed())
+        if not is_http2(CLIENT):
+            self.assertTrue(client.is_closed())
         self.assertEqual(len(self.upstream.requests), 1)
         wait_until(lambda: hasattr(self.upstream, "after"), "the end of the upstream's connection")
         self.assertEqual(self.upstream.after, b"")
         self.client().send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").response()
-        self.assertEqual(self.upstream.connections, 2)
+        self.assertEqual(self.upstream.connections, 1 if is_http2(UPSTREAM) else 2)
 
+    @http1_client("in HTTP/2 it is answered 403")
     def test_what_the_route_does_not_list_is_not_asked_for(self):
         for request in (ask(b"/other"), ask(protocol=b"other"), ask(protocol=b"websocket, other"),
                         ask(protocol=b"h2c", extra=b"HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n")):
@@ -162,6 +155,7 @@ class TunnelTest(unittest.TestCase):
         client.read_until(b"hello ")
         self.assertEqual(client.read_to_end(), b"")
 
+    @http1_upstream("HTTP/2 has no such status")
     def test_a_101_that_nobody_asked_for_is_an_error(self):
         def switch(server, connection):
             server.read_request(connection)
@@ -173,7 +167,41 @@ class TunnelTest(unittest.TestCase):
             self.assertEqual(
                 client.send(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").response().status, 502)
 
-    # --- HTTP/2 ---
+    @http1_upstream("an endpoint of its own")
+    @plain_upstream("an endpoint of its own")
+    def test_an_http2_endpoint_that_grants_no_tunnels_is_asked_for_none(self):
+        def answer(server, connection):
+            connection.read_until(b"SM\r\n\r\n")
+            connection.send(frame(SETTINGS, 0, 0))
+            while True:
+                got = Http2Client.read_frame(connection)
+                if got is None:
+                    return
+                if got.kind == HEADERS:
+                    server.requests.append((got.flags, Inflater().read(got.payload)))
+                    connection.send(frame(HEADERS, END_HEADERS | END_STREAM, got.stream, b"\x89"))
+        with Server(answer) as upstream:
+            proxy = Proxy((CONFIG % upstream.port).replace("name: up\n", "name: up\nprotocol: http2\n"))
+            self.addCleanup(proxy.stop)
+            with Client(proxy.port) as client:
+                self.assertEqual(client.send(ask()).response().status, 204)
+            flags, fields = upstream.requests[0]
+            self.assertTrue(flags & END_STREAM)
+            self.assertIn((b":method", b"GET"), fields)
+            self.assertNotIn(b":protocol", dict(fields))
+
+
+@plain_client("speaks HTTP/2 frame by frame")
+class ExtendedConnectTest(TunnelCase):
+    def http2(self):
+        client = Http2Client(self.proxy.port)
+        self.addCleanup(client.close)
+        return client
+
+    def open_tunnel(self, client, path=b"/chat", protocol=b"websocket"):
+        return client.open(block([(b":method", b"CONNECT"), (b":protocol", protocol),
+                                  (b":scheme", b"http"), (b":path", path), (b":authority", b"a"),
+                                  (b"sec-websocket-version", b"13")]), end=False)
 
     def test_extended_connect_is_offered(self):
         client = self.http2()
@@ -181,7 +209,7 @@ class TunnelTest(unittest.TestCase):
         pairs = [struct.unpack(">HI", settings[i:i + 6]) for i in range(0, len(settings), 6)]
         self.assertIn((8, 1), pairs)
 
-    def test_extended_connect_reaches_an_http1_upstream(self):
+    def test_extended_connect_reaches_the_upstream(self):
         client = self.http2()
         stream = self.open_tunnel(client)
         got = client.read_until_frame(HEADERS, stream=stream)
@@ -192,7 +220,8 @@ class TunnelTest(unittest.TestCase):
         self.assertEqual(client.read_until_frame(DATA, stream=stream).payload, b"ping")
         asked = self.upstream.requests[0]
         self.assertTrue(asked.startswith(b"GET /chat HTTP/1.1\r\n"))
-        self.assertEqual(len(base64.b64decode(header(asked, b"sec-websocket-key"))), 16)
+        if not is_http2(UPSTREAM):
+            self.assertEqual(len(base64.b64decode(header(asked, b"sec-websocket-key"))), 16)
         client.send(frame(DATA, END_STREAM, stream))
         data = b""
         while True:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "proxy/http/h2/outgoing_stream.h"
 
@@ -94,6 +95,9 @@ void ClientConnection::Callbacks::OnSettings(ClientConnection& connection,
   const uint32_t allowed =
       nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   connection.max_streams_ = std::min(connection.options_.max_streams, allowed);
+  connection.takes_connect_ =
+      nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+  if (!std::exchange(connection.has_settings_, true)) connection.TellSettings();
 }
 
 int ClientConnection::Callbacks::OnDataFrame(ClientConnection& connection,

@@ -222,6 +222,12 @@ void ClientConnection::OnTimer() {
   FlushSoon();
 }
 
+void ClientConnection::TellSettings() {
+  for (OutgoingStream* stream = streams_; stream != nullptr; stream = stream->next_) {
+    stream->OnSettings();
+  }
+}
+
 void ClientConnection::TellOwner() {
   if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) {
     // After a GOAWAY of the server or a drain this is the end that was waited for. Otherwise

@@ -140,6 +140,8 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   void OnLater();
   void OnTimer();
   void ArmPing(int64_t at_ns);
+  // Streams wait for the server's first settings.
+  void TellSettings();
   void TellOwner();
   // Everything is over: tells streams and owner.
   void End(ResetReason reason);
@@ -171,8 +173,10 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   int64_t received_at_ns_ = 0;
   int64_t ping_sent_at_ns_ = 0;  // 0: none is under way.
   uint32_t max_streams_;
-  uint32_t active_ = 0;        // That nghttp2 holds or that are about to be sent.
-  uint32_t empty_frames_ = 0;  // DATA without content since the last with.
+  bool has_settings_ = false;   // The server's first have come.
+  bool takes_connect_ = false;  // It said that it grants extended CONNECT (RFC 8441).
+  uint32_t active_ = 0;         // That nghttp2 holds or that are about to be sent.
+  uint32_t empty_frames_ = 0;   // DATA without content since the last with.
   ResetReason close_reason_ = ResetReason::kNone;
   int connect_error_ = 0;
   bool is_closing_ = false;  // Close() was called.

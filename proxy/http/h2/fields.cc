@@ -72,6 +72,26 @@ void FieldList::MakeRequest(const RequestHead& head, absl::string_view scheme) {
   fields_.clear();
   Add(":method", head.method);
   Add(":scheme", scheme);
+  AddPath(head);
+  if (head.body.kind == BodySize::Kind::kLength) AddLength(head.body.length);
+  if (head.expects_continue) Add("expect", "100-continue");
+  AddRegular(head.headers);
+}
+
+void FieldList::MakeConnect(const RequestHead& head, absl::string_view scheme) {
+  fields_.clear();
+  Add(":method", "CONNECT");
+  Add(":protocol", head.upgrade);
+  Add(":scheme", scheme);
+  AddPath(head);
+  AddRegular(head.headers);
+  std::erase_if(fields_, [](const nghttp2_nv& field) {
+    return absl::string_view(reinterpret_cast<const char*>(field.name), field.namelen) ==
+           kWebSocketKey;
+  });
+}
+
+void FieldList::AddPath(const RequestHead& head) {
   if (!head.authority.empty()) Add(":authority", head.authority);
   if (head.query.has_value()) {
     target_.assign(head.path.data(), head.path.size());
@@ -81,9 +101,6 @@ void FieldList::MakeRequest(const RequestHead& head, absl::string_view scheme) {
   } else {
     Add(":path", head.path);
   }
-  if (head.body.kind == BodySize::Kind::kLength) AddLength(head.body.length);
-  if (head.expects_continue) Add("expect", "100-continue");
-  AddRegular(head.headers);
 }
 
 void FieldList::MakeResponse(const ResponseHead& head) {

@@ -16,9 +16,14 @@ namespace sluice::http::h2 {
 //
 // Never holds what belongs to one connection only (Connection, Transfer-Encoding, Upgrade, ...).
 // "te: trailers" is the one form of TE that HTTP/2 knows (RFC 9113 section 8.2.2).
+// What HTTP/1.1 proves with that the server has read the request; HTTP/2 has no use for it.
+inline constexpr absl::string_view kWebSocketKey = "sec-websocket-key";
+
 class FieldList {
  public:
   void MakeRequest(const RequestHead& head, absl::string_view scheme);
+  // The extended CONNECT (RFC 8441) that asks for `head.upgrade`.
+  void MakeConnect(const RequestHead& head, absl::string_view scheme);
   void MakeResponse(const ResponseHead& head);
   void MakeTrailers(const HeaderMap& trailers);
 
@@ -27,6 +32,7 @@ class FieldList {
 
  private:
   void Add(absl::string_view name, absl::string_view value, uint8_t flags = 0);
+  void AddPath(const RequestHead& head);
   void AddRegular(const HeaderMap& headers);
   void AddLength(uint64_t length);
 

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "proxy/http/h2/client_connection.h"
+#include "proxy/http/h2/websocket.h"
 
 namespace sluice::http::h2 {
 namespace {
@@ -25,12 +26,15 @@ uint64_t ParseDecimal(absl::string_view text) {
 void OutgoingStream::Open(ClientConnection& connection, ClientStreamEvents& events) {
   connection_ = &connection;
   events_ = &events;
+  waiting_ = nullptr;
+  websocket_key_.clear();
   head_ = nullptr;
   trailers_ = fields_ = nullptr;
   head_offset_ = 0;
   id_ = 0;
   pauses_ = header_bytes_ = informationals_ = 0;
   failure_ = ResetReason::kNone;
+  is_upgrade_ = false;
   is_head_request_ = is_head_sent_ = has_sent_bytes_ = has_send_end_ = false;
   is_deferred_ = is_closed_ = was_reset_by_peer_ = false;
   has_final_head_ = has_end_ = has_told_end_ = was_blocked_ = owes_room_ = false;
@@ -41,9 +45,43 @@ void OutgoingStream::Open(ClientConnection& connection, ClientStreamEvents& even
 void OutgoingStream::SendHead(const RequestHead& head, bool end) {
   if (connection_ == nullptr) return;
   is_head_request_ = head.method_id == Method::kHead;
-  has_send_end_ = end;
+  // RFC 8441 section 3: only who has said so is asked.
+  if (!head.upgrade.empty() && !connection_->has_settings_) return KeepHead(head);
+  Submit(head, end);
+}
+
+void OutgoingStream::KeepHead(const RequestHead& head) {
+  Arena& arena = events_->arena();
+  auto* kept = arena.New<RequestHead>(arena);
+  kept->method = arena.Copy(head.method);
+  kept->method_id = head.method_id;
+  kept->authority = arena.Copy(head.authority);
+  kept->path = arena.Copy(head.path);
+  if (head.query.has_value()) kept->query = arena.Copy(*head.query);
+  kept->upgrade = arena.Copy(head.upgrade);
+  kept->body = head.body;
+  head.headers.ForEach([&](const HeaderMap::Entry& entry) {
+    kept->headers.Add(entry.id, arena.Copy(entry.name()), arena.Copy(entry.value()));
+  });
+  waiting_ = kept;
+}
+
+// A request for an upgrade has no body (stream.h): one that is not asked for ends with its head.
+void OutgoingStream::OnSettings() {
+  if (waiting_ != nullptr) Submit(*std::exchange(waiting_, nullptr), /*end=*/true);
+}
+
+void OutgoingStream::Submit(const RequestHead& head, bool end) {
   FieldList& fields = connection_->fields_;
-  fields.MakeRequest(head, connection_->options_.scheme);
+  is_upgrade_ = !head.upgrade.empty() && connection_->takes_connect_;
+  if (is_upgrade_) {
+    end = false;
+    websocket_key_ = std::string(head.headers.Get(kWebSocketKey));
+    fields.MakeConnect(head, connection_->options_.scheme);
+  } else {
+    fields.MakeRequest(head, connection_->options_.scheme);
+  }
+  has_send_end_ = end;
   nghttp2_data_provider body{};
   body.read_callback = [](nghttp2_session* session, int32_t id, uint8_t*, size_t length,
                           uint32_t* flags, nghttp2_data_source*, void*) -> ssize_t {
@@ -177,8 +215,17 @@ void OutgoingStream::OnHeadersEnd(bool end) {
   }
   has_final_head_ = true;
   head_->body = SizeOfBody(end);
+  if (is_upgrade_ && head_->status < 300 && !end) BeginTunnel();
   has_end_ = has_told_end_ = end;
   events_->OnHead(*head_, end);
+}
+
+void OutgoingStream::BeginTunnel() {
+  head_->status = 101;
+  head_->body = BodySize::Unknown();
+  if (websocket_key_.empty()) return;
+  head_->headers.Add("sec-websocket-accept",
+                     events_->arena().Copy(WebSocketAccept(websocket_key_)));
 }
 
 void OutgoingStream::OnData(const net::BlockRef& block, const char* begin, const char* end) {

@@ -45,6 +45,9 @@ class OutgoingStream final : public ClientStream, private event::Task {
   bool is_reused() const override { return id_ > 1; }
   net::Address local_address() const override;
 
+  // The server's first are there: whether it grants tunnels is known.
+  void OnSettings();
+
   // What nghttp2 received. Each may call the user, who may reset the stream meanwhile.
   void OnHeadersBegin();
   // False: the limits are exceeded.
@@ -75,6 +78,10 @@ class OutgoingStream final : public ClientStream, private event::Task {
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
   void Run() override;
+  void Submit(const RequestHead& head, bool end);
+  void KeepHead(const RequestHead& head);
+  // The final head grants the upgrade that was asked for: to the user it is a 101.
+  void BeginTunnel();
   void Deliver();
   void Fail(ResetReason reason);
   ResetReason ReasonOf(uint32_t code) const;
@@ -93,6 +100,9 @@ class OutgoingStream final : public ClientStream, private event::Task {
   net::Buffer queue_;     // To be sent.
   net::Buffer received_;  // While paused.
   std::unique_ptr<Fields> request_trailers_;
+  // A request for an upgrade that waits for the server's settings, in the user's arena.
+  const RequestHead* waiting_ = nullptr;
+  std::string websocket_key_;      // Of a request for WebSocket.
   ResponseHead* head_ = nullptr;   // In the user's arena.
   HeaderMap* trailers_ = nullptr;  // In the user's arena.
   HeaderMap* fields_ = nullptr;    // Of the block that is being read: head_'s or trailers_.
@@ -103,6 +113,7 @@ class OutgoingStream final : public ClientStream, private event::Task {
   uint32_t informationals_ = 0;
   ResetReason failure_ = ResetReason::kNone;  // Known before nghttp2 closes it.
   bool is_head_request_ = false;
+  bool is_upgrade_ = false;  // By extended CONNECT, which opens the stream both ways.
   bool is_head_sent_ = false;
   bool has_sent_bytes_ = false;  // Of a stream without a connection.
   bool has_send_end_ = false;    // The end of the request is known.

@@ -26,6 +26,7 @@ class TestServer {
     uint32_t stream_window = 65535;
     // Opens the windows as data comes. Off: the client may send what the first windows allow.
     bool opens_windows = true;
+    bool grants_connect = true;  // Extended CONNECT (RFC 8441), and says so.
   };
 
   struct Request {
