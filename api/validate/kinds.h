@@ -13,7 +13,9 @@ class Certificate;
 class Consumer;
 class ConsumerGroup;
 class GlobalRule;
+class HealthCheck;
 class Listener;
+class OutlierDetection;
 class PluginSet;
 class Resource;
 class Retry;
@@ -51,6 +53,11 @@ void CheckSplit(const google::protobuf::RepeatedPtrField<v1::WeightedUpstream>& 
                 const v1::Sticky* sticky, const Field& field);
 
 void CheckMirrors(const v1::Route& route, const Field& field);
+
+// Of an Upstream.
+void CheckHealthChecks(const google::protobuf::RepeatedPtrField<v1::HealthCheck>& checks,
+                       const Field& field);
+void CheckOutlierDetection(const v1::OutlierDetection& detection, const Field& field);
 
 // Names of groups, or of resources that are referred to: their number, their form, and that none
 // stands twice.

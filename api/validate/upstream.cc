@@ -114,6 +114,10 @@ void CheckUpstream(const Upstream& upstream, const Field& field) {
                65536);
   }
   if (upstream.has_retry()) CheckRetry(upstream.retry(), field.At("retry"));
+  if (upstream.has_outlier_detection()) {
+    CheckOutlierDetection(upstream.outlier_detection(), field.At("outlier_detection"));
+  }
+  CheckHealthChecks(upstream.health_checks(), field);
   if (upstream.proxy_protocol() != Upstream::PROXY_PROTOCOL_UNSPECIFIED &&
       upstream.protocol() == Upstream::PROTOCOL_HTTP2) {
     field.At("proxy_protocol")

@@ -39,6 +39,11 @@ void CutProblems(Message* message) {
   if (excess > 0) message->mutable_problems()->DeleteSubrange(kMaxProblems, excess);
 }
 
+void CutUnhealthy(v1::Report* report) {
+  const int excess = report->unhealthy_size() - kMaxProblems;
+  if (excess > 0) report->mutable_unhealthy()->DeleteSubrange(kMaxProblems, excess);
+}
+
 std::string FirstProblem(const v1::Status& status) {
   if (status.problems().empty()) return "no reason given";
   return resource::ToString(resource::FromProto(status.problems(0)));
@@ -305,6 +310,7 @@ void Fleet::OnResync(Session& session, const v1::Resync& resync) {
 void Fleet::OnReport(Session& session, v1::Report report) {
   Node& node = session.node;
   CutProblems(&report);
+  CutUnhealthy(&report);
   node.active = FromOptional(report.has_active(), report.active());
   node.persisted = FromOptional(report.has_persisted(), report.persisted());
   session.progress.OnReport(node.active);

@@ -2,10 +2,26 @@
 
 #include <utility>
 
+#include "proxy/http/grpc/status.h"
+
 namespace sluice::exchange {
 
 using http::ResetReason;
 using observe::UpstreamMetric;
+
+namespace {
+
+// What a response says of the endpoint. One of gRPC without a message has its status in the head.
+upstream::Outcome OutcomeOf(const http::ResponseHead& head, bool end) {
+  if (end && head.status == 200) {
+    if (const auto* grpc_status = head.headers.Find("grpc-status")) {
+      return upstream::OutcomeOf(http::grpc::ToHttp(grpc_status->value()));
+    }
+  }
+  return upstream::OutcomeOf(head.status);
+}
+
+}  // namespace
 
 Attempt::Attempt(Owner& owner, Worker& worker, upstream::Cluster& cluster, uint32_t endpoint,
                  Permits permits)
@@ -19,6 +35,7 @@ Attempt::Attempt(Owner& owner, Worker& worker, upstream::Cluster& cluster, uint3
       active_(cluster.balancer().OnStart(endpoint)),
       created_ns_(worker.io.loop.now_ns()),
       started_ns_(created_ns_) {
+  cluster.settings().board->NoteTraffic();
   worker_.metrics.Add(cluster.settings().metrics, UpstreamMetric::kRequestsActive);
   worker_.metrics.Add(this->endpoint().metrics, observe::EndpointMetric::kRequests);
   worker_.metrics.Add(this->endpoint().metrics, observe::EndpointMetric::kRequestsActive);
@@ -65,6 +82,7 @@ void Attempt::OnHead(http::ResponseHead& head, bool end) {
   worker_.metrics.Record(cluster_->settings().metrics, UpstreamMetric::kResponseDuration,
                          first_byte_ns_ - started_ns_);
   active_.OnEnd(first_byte_ns_ - started_ns_, first_byte_ns_);
+  if (cluster_->settings().outlier != nullptr) NoteOutcome(OutcomeOf(head, end));
   if (end) LetGo();
   owner_.OnAttemptHead(head, end, *this);
 }
@@ -101,6 +119,16 @@ void Attempt::NoteTimeout() {
 void Attempt::NoteFailure() {
   worker_.metrics.Add(endpoint().metrics, observe::EndpointMetric::kFailures);
   active_.OnFailure(worker_.io.loop.now_ns());
+  if (cluster_->settings().outlier != nullptr) NoteOutcome(upstream::Outcome::kNoResponse);
+}
+
+void Attempt::NoteOutcome(upstream::Outcome outcome) {
+  const upstream::Settings& settings = cluster_->settings();
+  const std::optional<upstream::Ejection> ejection = upstream::NoteOutcome(
+      *settings.outlier, *settings.board, *endpoint().health, outcome, worker_.io.loop.now_ns());
+  if (!ejection) return;
+  worker_.metrics.Add(settings.metrics, UpstreamMetric::kEjections, *ejection);
+  worker_.metrics.Add(settings.metrics, UpstreamMetric::kEjectionsActive);
 }
 
 void Attempt::Failed(ResetReason reason) {

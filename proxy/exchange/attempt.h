@@ -98,6 +98,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   void OnConnectFailed(http::ResetReason reason) override;
   void Failed(http::ResetReason reason);
   void NoteFailure();
+  void NoteOutcome(upstream::Outcome outcome);
   void LetGo();
 
   Owner& owner_;

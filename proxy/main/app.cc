@@ -24,12 +24,24 @@ constexpr size_t kControlBufferBytes = size_t{512} << 20;
 constexpr int64_t kTickNs = 1'000'000'000;
 // Of a worker. With less it would shed in ordinary use.
 constexpr size_t kLeastBufferBytes = size_t{1} << 20;
+// Of those that are not well, in a report: enough to see which they are.
+constexpr size_t kReportedEndpoints = 20;
 
 uint64_t RandomNumber() {
   uint64_t number = 0;
   // Fails only before the kernel's pool is filled; 0 is then as good as any.
   [[maybe_unused]] const ssize_t got = getrandom(&number, sizeof(number), 0);
   return number;
+}
+
+resource::Problem ToProblem(const upstream::health::EndpointReport& endpoint) {
+  return {.kind = "Upstream",
+          .name = endpoint.upstream,
+          .field = endpoint.name,
+          .problem = absl::StrCat(
+              endpoint.name == endpoint.address ? "" : absl::StrCat(endpoint.address, " "),
+              upstream::health::FlagNames(endpoint.flags), endpoint.error.empty() ? "" : ": ",
+              endpoint.error.substr(0, 200))};
 }
 
 std::string HostName() {
@@ -51,6 +63,7 @@ App::App(const Clock& clock, const Options& options, Start start)
       counters_(clock, plugins::HashKey::Random()),
       registry_(counters_),
       resolver_(loop_),
+      health_(io_, metrics_.AddWorker(), RandomNumber()),
       figures_(metrics_),
       memory_limit_(options_.memory_limit),
       actions_([this] { return Drain(); },
@@ -66,6 +79,8 @@ App::~App() {
   // Threads first, then what they use, from the outside in.
   for (auto& worker : workers_) worker->Join();
   if (build_ != nullptr) build_->Join();
+  health_.Stop();
+  loop_.RunOnce(absl::ZeroDuration());
   handover_.reset();
   succession_.reset();
   sync_.client.reset();
@@ -164,6 +179,14 @@ void App::MakeWorkers() {
   hooks.on_names = [this](const std::set<std::string>& names) {
     loop_.PostFromAnyThread([this, names] { WatchNames(names); });
   };
+  hooks.on_clusters = [this](const std::vector<runtime::ClusterStep>& steps) {
+    std::vector<upstream::health::HealthMonitor::Step> changes;
+    for (const runtime::ClusterStep& step : steps) {
+      changes.push_back({step.slot, step.settings, step.endpoints});
+    }
+    loop_.PostFromAnyThread(
+        [this, changes = std::move(changes)]() mutable { health_.Apply(std::move(changes)); });
+  };
   hooks.on_applied = [this](const Applied& applied) {
     loop_.PostFromAnyThread([this, applied] { OnApplied(applied); });
   };
@@ -174,8 +197,8 @@ void App::MakeWorkers() {
         {socket.name, socket.address, net::Duplicate(socket.fd.get())});
   }
   pages_ = std::make_unique<Pages>(
-      state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_, overload_.get()}, *build_,
-      borrowed);
+      state_, loop_, Pages::Sources{metrics_, log_, resolver_, counters_, health_, overload_.get()},
+      *build_, borrowed);
 }
 
 absl::Status App::OpenStateDirectory() {
@@ -317,7 +340,16 @@ void App::Resolve(const std::string& host, OnResolved on_resolved) {
 
 // --- For the control plane -----------------------------------------------------------------------
 
-sync::Figures App::CollectFigures() { return figures_.Collect(); }
+sync::Figures App::CollectFigures() {
+  sync::Figures figures = figures_.Collect();
+  const upstream::health::HealthMonitor::Unhealthy unhealthy =
+      health_.ListUnhealthy(kReportedEndpoints);
+  figures.unhealthy_endpoints = unhealthy.count;
+  for (const upstream::health::EndpointReport& endpoint : unhealthy.first) {
+    figures.unhealthy.push_back(ToProblem(endpoint));
+  }
+  return figures;
+}
 
 void App::GetPage(const std::string& path, absl::AnyInvocable<void(Page)> done) {
   pages_->GetPage(path, [done = std::move(done)](server::Page page) mutable {

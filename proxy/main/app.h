@@ -30,6 +30,7 @@
 #include "proxy/server/worker.h"
 #include "proxy/sync/keeper.h"
 #include "proxy/sync/sync_client.h"
+#include "proxy/upstream/health/monitor.h"
 
 namespace sluice::main {
 
@@ -103,6 +104,7 @@ class App final : private event::Handler, private sync::ProxyHooks {
   plugins::CounterTable counters_;
   plugins::Registry registry_;
   net::dns::Resolver resolver_;
+  upstream::health::HealthMonitor health_;
   FigureCollector figures_;
   ProxyState state_;
   // The workers stop before the build thread, which frees what they use.

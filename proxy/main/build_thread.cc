@@ -115,6 +115,7 @@ void BuildThread::Resolve(const std::string& host, std::vector<net::IpAddress> a
 
 void BuildThread::Publish(runtime::Builder::Result result,
                           std::function<void(const Applied&)> done) {
+  if (!result.steps.empty()) hooks_.on_clusters(result.steps);
   publisher_.Publish(std::move(result.snapshot), std::move(result.steps),
                      [this, done = std::move(done)](const std::vector<server::BindFault>& faults) {
                        done(FromFaults(faults));

@@ -37,6 +37,8 @@ class BuildThread {
     std::function<void(const Applied&)> on_faults;
     // Host names whose addresses are wanted now.
     std::function<void(const std::set<std::string>&)> on_names;
+    // Clusters that the workers are given now.
+    std::function<void(const std::vector<runtime::ClusterStep>&)> on_clusters;
   };
 
   // `zone`: the proxy's; empty if it has none.

@@ -1,10 +1,12 @@
-// Strings as JSON.
+// Strings and pages as JSON.
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "proxy/server/admin/page.h"
 
 namespace sluice::main {
 
@@ -22,6 +24,10 @@ inline std::string JsonString(absl::string_view text) {
     }
   }
   return out + "\"";
+}
+
+inline server::Page JsonPage(std::string text) {
+  return {200, "application/json", std::move(text) + "\n"};
 }
 
 }  // namespace sluice::main

@@ -23,8 +23,6 @@ Page Text(int status, std::string text) {
   return {status, "text/plain; charset=utf-8", text + "\n"};
 }
 
-Page Json(std::string text) { return {200, "application/json", text + "\n"}; }
-
 // What stands for a query parameter, decoded.
 std::string Parameter(const std::string& query, absl::string_view name) {
   const absl::string_view value = http::FindQueryParameter(query, name);
@@ -40,31 +38,6 @@ std::string Parameter(const std::string& query, absl::string_view name) {
     }
   }
   return decoded;
-}
-
-struct ClusterInfo {
-  std::string policy_endpoints;  // JSON of the endpoints.
-  size_t connections = 0;
-};
-
-std::string LabelsJson(const upstream::Labels& labels) {
-  std::vector<std::string> items;
-  for (const auto& [name, value] : labels) {
-    items.push_back(absl::StrCat(JsonString(name), ":", JsonString(value)));
-  }
-  return absl::StrCat("{", absl::StrJoin(items, ","), "}");
-}
-
-std::string EndpointsJson(const upstream::EndpointSet& set) {
-  std::vector<std::string> items;
-  for (const upstream::Endpoint& endpoint : set.endpoints) {
-    items.push_back(absl::StrCat(
-        "{\"name\":", JsonString(endpoint.name),
-        ",\"address\":", JsonString(endpoint.address.ToString()), ",\"weight\":", endpoint.weight,
-        ",\"priority\":", endpoint.priority, ",\"zone\":", JsonString(endpoint.zone),
-        ",\"labels\":", LabelsJson(endpoint.labels), "}"));
-  }
-  return absl::StrCat("[", absl::StrJoin(items, ","), "]");
 }
 
 }  // namespace
@@ -97,7 +70,7 @@ Page Pages::Ready() const {
 
 Page Pages::Overload() const {
   if (sources_.overload == nullptr) return Text(404, "off: --no-overload-protection");
-  return Json(sources_.overload->Describe());
+  return JsonPage(sources_.overload->Describe());
 }
 
 Page Pages::Metrics() {
@@ -145,7 +118,7 @@ void Pages::Config(absl::AnyInvocable<void(Page)> done) {
       std::vector<std::string> groups, faults;
       for (const std::string& group : state_.groups) groups.push_back(JsonString(group));
       for (const std::string& fault : state_.faults) faults.push_back(JsonString(fault));
-      done(Json(absl::StrCat(
+      done(JsonPage(absl::StrCat(
           "{\"node\":", JsonString(state_.node), ",\"groups\":[", absl::StrJoin(groups, ","),
           "],\"build\":", JsonString(kVersion), ",\"schema\":", kSchema, ",\"source\":",
           JsonString(state_.source), ",\"connected\":", state_.is_connected ? "true" : "false",
@@ -156,42 +129,6 @@ void Pages::Config(absl::AnyInvocable<void(Page)> done) {
           absl::StrJoin(faults, ","), "]}")));
     });
   });
-}
-
-void Pages::Clusters(absl::AnyInvocable<void(Page)> done) {
-  struct Collected {
-    size_t left;
-    std::map<std::string, ClusterInfo> clusters;
-    absl::AnyInvocable<void(Page)> done;
-  };
-  auto collected = std::make_shared<Collected>();
-  collected->left = workers_.size();
-  collected->done = std::move(done);
-  for (server::Worker* worker : workers_) {
-    worker->PostFromAnyThread([this, worker, collected] {
-      std::map<std::string, ClusterInfo> mine;
-      for (const upstream::ClusterRef& cluster : worker->exchange_worker().clusters) {
-        if (!cluster) continue;
-        mine[cluster->settings().name] = {EndpointsJson(cluster->endpoints()),
-                                          cluster->connection_count()};
-      }
-      loop_.PostFromAnyThread([collected, mine = std::move(mine)] {
-        for (const auto& [name, info] : mine) {
-          ClusterInfo& sum = collected->clusters[name];
-          sum.policy_endpoints = info.policy_endpoints;
-          sum.connections += info.connections;
-        }
-        if (--collected->left > 0) return;
-        std::vector<std::string> items;
-        for (const auto& [name, info] : collected->clusters) {
-          items.push_back(absl::StrCat("{\"name\":", JsonString(name),
-                                       ",\"connections\":", info.connections,
-                                       ",\"endpoints\":", info.policy_endpoints, "}"));
-        }
-        collected->done(Json(absl::StrCat("{\"clusters\":[", absl::StrJoin(items, ","), "]}")));
-      });
-    });
-  }
 }
 
 namespace {

@@ -4,7 +4,7 @@
 //   /live              200
 //   /stats/prometheus  metrics
 //   /config            what is served: generation, listeners, numbers of resources, faults
-//   /clusters          upstreams, their endpoints and connections
+//   /clusters          upstreams, their endpoints with health, and connections
 //   /overload          what there is of memory and descriptors, and what is done for want of them
 //   /explain           which route would serve a request: ?method=GET&url=/orders&listener=public
 //                      &client_ip=10.0.0.1&header=x-team:a
@@ -24,6 +24,7 @@
 #include "proxy/server/admin/page.h"
 #include "proxy/server/overload/overload_monitor.h"
 #include "proxy/server/worker.h"
+#include "proxy/upstream/health/monitor.h"
 
 namespace sluice::main {
 
@@ -49,6 +50,7 @@ class Pages final : public server::PageSource {
     const observe::LogThread& log;
     const net::dns::Resolver& resolver;
     const plugins::CounterTable& counters;
+    const upstream::health::HealthMonitor& health;
     const server::OverloadMonitor* overload;  // Null: it is off.
   };
 
@@ -63,6 +65,7 @@ class Pages final : public server::PageSource {
   server::Page Overload() const;
   void Config(absl::AnyInvocable<void(server::Page)> done);
   void Clusters(absl::AnyInvocable<void(server::Page)> done);
+  std::string EndpointsJson(const std::string& upstream, const upstream::EndpointSet& set) const;
   void Explain(const std::string& query, absl::AnyInvocable<void(server::Page)> done);
 
   const ProxyState& state_;

@@ -208,4 +208,16 @@ size_t WriteProxyHeader(ProxyProtocol version, const Address& source, const Addr
   return 0;
 }
 
+absl::string_view LocalProxyHeader(ProxyProtocol version) {
+  switch (version) {
+    case ProxyProtocol::kV1:
+      return "PROXY UNKNOWN\r\n";
+    case ProxyProtocol::kV2:
+      return absl::string_view("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
+    case ProxyProtocol::kNone:
+      break;
+  }
+  return "";
+}
+
 }  // namespace sluice::net

@@ -49,4 +49,7 @@ inline constexpr size_t kMaxProxyHeaderText = 108;
 size_t WriteProxyHeader(ProxyProtocol version, const Address& source, const Address& destination,
                         char (&out)[kMaxProxyHeaderText]);
 
+// What a sender says that speaks for itself and for no client (LOCAL, UNKNOWN). kNone: nothing.
+absl::string_view LocalProxyHeader(ProxyProtocol version);
+
 }  // namespace sluice::net

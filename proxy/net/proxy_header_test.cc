@@ -165,5 +165,16 @@ TEST(ProxyHeaderTest, WhatIsWrittenIsRead) {
   EXPECT_EQ(WriteProxyHeader(ProxyProtocol::kNone, a, b, text), 0u);
 }
 
+TEST(ProxyHeaderTest, ALocalHeaderIsReadAsOne) {
+  for (const ProxyProtocol version : {ProxyProtocol::kV1, ProxyProtocol::kV2}) {
+    const absl::string_view text = LocalProxyHeader(version);
+    const ProxyHeader header = Parse(text);
+    ASSERT_EQ(header.status, Status::kComplete) << absl::CEscape(text);
+    EXPECT_EQ(header.size, text.size());
+    EXPECT_FALSE(header.has_addresses);
+  }
+  EXPECT_EQ(LocalProxyHeader(ProxyProtocol::kNone), "");
+}
+
 }  // namespace
 }  // namespace sluice::net

@@ -83,9 +83,9 @@ static_assert(kFamiliesOf<RouteMetric>.size() ==
 static_assert(kFamiliesOf<StreamRouteMetric>.size() ==
               static_cast<size_t>(StreamRouteMetric::kSentBytes) + 1);
 static_assert(kFamiliesOf<UpstreamMetric>.size() ==
-              static_cast<size_t>(UpstreamMetric::kTlsHandshakes) + 1);
+              static_cast<size_t>(UpstreamMetric::kEjectionsActive) + 1);
 static_assert(kFamiliesOf<EndpointMetric>.size() ==
-              static_cast<size_t>(EndpointMetric::kFailures) + 1);
+              static_cast<size_t>(EndpointMetric::kState) + 1);
 
 const ScopeInfo& InfoOf(Scope scope) { return kScopeInfos[static_cast<size_t>(scope)]; }
 
@@ -124,6 +124,17 @@ absl::string_view OverloadResourceName(size_t index) {
 absl::string_view OverloadActionName(size_t index) {
   return NameAt(
       {"shrink", "end_keep_alive", "shed_low", "shed_normal", "stop_accepting", "shed_all"}, index);
+}
+absl::string_view EjectionName(size_t index) {
+  return NameAt({"consecutive_5xx", "consecutive_gateway_failures",
+                 "consecutive_local_origin_failures", "success_rate", "failure_percentage"},
+                index);
+}
+absl::string_view CheckResultName(size_t index) {
+  return NameAt({"passed", "wrong", "network", "timeout"}, index);
+}
+absl::string_view EndpointStateName(size_t index) {
+  return NameAt({"failed_check", "unchecked", "ejected", "degraded"}, index);
 }
 absl::string_view VersionName(size_t) { return kVersion; }
 absl::string_view DetailsName(size_t index) {

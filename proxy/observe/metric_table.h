@@ -59,6 +59,9 @@ enum class BreakerLimit : uint8_t { kConnections, kPending, kRequests, kRetries 
 enum class MirrorResult : uint8_t { kAnswered, kFailed, kCut, kDropped };
 enum class DnsResult : uint8_t { kOk, kFailed };
 enum class OverloadResource : uint8_t { kMemory, kDescriptors, kInjected };
+// What a health check came to; what keeps an endpoint from being chosen.
+enum class CheckResult : uint8_t { kPassed, kWrong, kNetwork, kTimeout };
+enum class EndpointState : uint8_t { kFailedCheck, kUnchecked, kEjected, kDegraded };
 
 // Counted by workers, whatever they work on.
 enum class WorkersMetric : uint8_t { kLocalReplies, kBufferBytes, kConnectionsShed };
@@ -108,9 +111,17 @@ enum class UpstreamMetric : uint8_t {
   kOverflows,      // By BreakerLimit.
   kMirrored,       // By MirrorResult.
   kTlsHandshakes,  // By TlsHandshake.
+  kEjections,      // By upstream::Ejection.
+  kEjectionsActive,
 };
 
-enum class EndpointMetric : uint8_t { kRequests, kRequestsActive, kFailures };
+enum class EndpointMetric : uint8_t {
+  kRequests,
+  kRequestsActive,
+  kFailures,
+  kHealthChecks,  // By CheckResult.
+  kState,         // By EndpointState.
+};
 
 // Set by the control thread: one number for the whole process.
 enum class ProcessMetric : uint8_t {
@@ -177,6 +188,9 @@ absl::string_view MirrorResultName(size_t index);
 absl::string_view DnsResultName(size_t index);
 absl::string_view OverloadResourceName(size_t index);
 absl::string_view OverloadActionName(size_t index);
+absl::string_view EjectionName(size_t index);
+absl::string_view CheckResultName(size_t index);
+absl::string_view EndpointStateName(size_t index);
 absl::string_view VersionName(size_t index);
 absl::string_view DetailsName(size_t index);
 
@@ -280,6 +294,10 @@ inline constexpr MetricFamily kUpstreamFamilies[] = {
      "session, "
      "or not at all.",
      "result", 3, TlsHandshakeName},
+    {"sluice_upstream_ejections_total", kCounter,
+     "Endpoints taken out by outlier detection, by what gave the reason.", "cause", 5,
+     EjectionName},
+    {"sluice_upstream_ejections_active", kGauge, "Endpoints that are out by it now."},
 };
 
 inline constexpr MetricFamily kEndpointFamilies[] = {
@@ -287,6 +305,15 @@ inline constexpr MetricFamily kEndpointFamilies[] = {
     {"sluice_upstream_endpoint_requests_active", kGauge, "Attempts under way now."},
     {"sluice_upstream_endpoint_failures_total", kCounter,
      "Attempts that failed to connect, were cut before a response or timed out."},
+    {"sluice_upstream_endpoint_health_checks_total", kCounter,
+     "Health checks that ended: passed, with a wrong answer, without one because of the network, "
+     "or not in time.",
+     "result", 4, CheckResultName},
+    {"sluice_upstream_endpoint_state", kGauge,
+     "1 for what keeps an endpoint from being chosen while others are well: its health checks "
+     "failed or have not ended yet, it is ejected, or (degraded) it said that it is not well. Of a "
+     "DNS name, how many of its addresses.",
+     "state", 4, EndpointStateName},
 };
 
 namespace internal {

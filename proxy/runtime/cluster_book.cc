@@ -168,7 +168,10 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
       const net::Address address(ip, source.port);
       std::shared_ptr<upstream::EndpointHealth>& known = health[address];
       if (known == nullptr) known = book.health[address];
-      if (known == nullptr) known = NewHealth(has_others);
+      if (known == nullptr) {
+        known = NewHealth(has_others);
+        if (book.settings->checks != nullptr) known->Set(upstream::EndpointHealth::kUnchecked);
+      }
       endpoints.emplace(
           address, upstream::Endpoint{address, text, source.weight, source.priority, source.zone,
                                       source.labels, known, handle->group(), handle});
@@ -178,6 +181,7 @@ std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::st
   book.health = std::move(health);
   std::vector<upstream::Endpoint> list;
   for (auto& [address, endpoint] : endpoints) list.push_back(std::move(endpoint));
+  book.board->ejections().SetLimit(book.settings->outlier.get(), list.size());
   return std::make_shared<const upstream::EndpointSet>(book.settings->policy, std::move(list),
                                                        is_unresolved, book.settings->subsets.get());
 }

@@ -40,6 +40,9 @@ std::unique_ptr<exchange::RouteTraffic> ToRouteTraffic(const v1::Resource& route
 
 std::shared_ptr<const upstream::RetryPolicy> ToRetryPolicy(const v1::Retry& retry);
 
+std::shared_ptr<const upstream::OutlierPolicy> ToOutlierPolicy(const v1::OutlierDetection& config);
+upstream::CheckSpec ToCheckSpec(const v1::HealthCheck& check);
+
 // How it chooses among endpoints, for a proxy in `own_zone`.
 void FillBalancing(const v1::Upstream& upstream, const std::string& own_zone,
                    upstream::Settings& settings);

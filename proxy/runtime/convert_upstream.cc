@@ -139,6 +139,16 @@ upstream::Settings ToUpstreamSettings(const v1::Resource& resource) {
   }
   settings.breaker_limits = ToLimits(upstream.breakers());
   if (upstream.has_retry()) settings.retry = ToRetryPolicy(upstream.retry());
+  if (upstream.has_outlier_detection()) {
+    settings.outlier = ToOutlierPolicy(upstream.outlier_detection());
+  }
+  if (!upstream.health_checks().empty()) {
+    std::vector<upstream::CheckSpec> checks;
+    for (const v1::HealthCheck& check : upstream.health_checks()) {
+      checks.push_back(ToCheckSpec(check));
+    }
+    settings.checks = std::make_shared<const std::vector<upstream::CheckSpec>>(std::move(checks));
+  }
   return settings;
 }
 

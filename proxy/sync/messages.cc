@@ -134,6 +134,10 @@ std::string EncodeReport(const Figures& figures, const std::optional<Generation>
   report.set_memory_bytes(figures.memory_bytes);
   report.set_connections(figures.connections);
   FillProblems(figures.problems, &report);
+  report.set_unhealthy_endpoints(figures.unhealthy_endpoints);
+  for (const resource::Problem& problem : figures.unhealthy) {
+    *report.add_unhealthy() = resource::ToProto(problem);
+  }
   return message.SerializeAsString();
 }
 

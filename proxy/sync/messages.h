@@ -47,6 +47,8 @@ struct Figures {
   uint64_t memory_bytes = 0;
   uint64_t connections = 0;
   std::vector<resource::Problem> problems;  // Local faults that last.
+  uint64_t unhealthy_endpoints = 0;
+  std::vector<resource::Problem> unhealthy;  // Some of them.
 };
 
 struct AnswerPart {

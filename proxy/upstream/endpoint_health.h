@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "proxy/upstream/outlier.h"
+
 namespace sluice::upstream {
 
 // Counts changes. On a cache line of its own: it is read for each pick and seldom written.
@@ -20,8 +22,18 @@ class alignas(64) HealthBoard {
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
   void NoteChange() { version_.fetch_add(1, std::memory_order_release); }
 
+  // Whether the upstream was ever sent a request.
+  bool has_traffic() const { return has_traffic_.load(std::memory_order_relaxed); }
+  void NoteTraffic() {
+    if (!has_traffic()) has_traffic_.store(true, std::memory_order_relaxed);
+  }
+
+  EjectionBudget& ejections() { return ejections_; }
+
  private:
   std::atomic<uint64_t> version_{0};
+  std::atomic<bool> has_traffic_{false};
+  EjectionBudget ejections_;
 };
 
 class EndpointHealth {
@@ -50,9 +62,13 @@ class EndpointHealth {
     healthy_since_ns_.store(now_ns, std::memory_order_relaxed);
   }
 
+  OutlierRecord& outlier() { return outlier_; }
+  const OutlierRecord& outlier() const { return outlier_; }
+
  private:
   std::atomic<uint32_t> flags_{0};
   std::atomic<int64_t> healthy_since_ns_{0};
+  OutlierRecord outlier_;  // On a line of its own: it is written by attempts.
 };
 
 }  // namespace sluice::upstream

@@ -12,6 +12,7 @@
 #include "proxy/upstream/balancer/endpoint_table.h"
 #include "proxy/upstream/balancer/warm_up.h"
 #include "proxy/upstream/breaker.h"
+#include "proxy/upstream/check_spec.h"
 #include "proxy/upstream/endpoint_health.h"
 #include "proxy/upstream/retry_policy.h"
 #include "proxy/upstream/subset.h"
@@ -59,8 +60,10 @@ struct Settings {
   bool fail_on_panic = false;
   SlowStart slow_start;
   ZonePreference zone_preference;
-  std::shared_ptr<const SubsetRules> subsets;  // Null: none.
-  std::shared_ptr<const RetryPolicy> retry;    // Null: only what can do no harm.
+  std::shared_ptr<const SubsetRules> subsets;            // Null: none.
+  std::shared_ptr<const RetryPolicy> retry;              // Null: only what can do no harm.
+  std::shared_ptr<const OutlierPolicy> outlier;          // Null: none is ejected.
+  std::shared_ptr<const std::vector<CheckSpec>> checks;  // Null: none.
   observe::MetricGroup<observe::UpstreamMetric> metrics;
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -27,7 +28,8 @@ std::string LagText(const v1::ProxyStatus& proxy) {
                       absl::Nanoseconds(proxy.lag().nanos()));
 }
 
-// Why it is not as it should be, and local faults that last; each once.
+// Why it is not as it should be, local faults that last, and endpoints that are not well; each
+// once.
 std::vector<resource::Problem> AllProblems(const v1::ProxyStatus& proxy) {
   std::vector<resource::Problem> problems;
   for (const v1::Problem& problem : proxy.problems()) {
@@ -37,15 +39,29 @@ std::vector<resource::Problem> AllProblems(const v1::ProxyStatus& proxy) {
     problems.push_back(resource::FromProto(problem));
   }
   resource::Sort(problems);
+  std::vector<resource::Problem> unhealthy;
+  for (const v1::Problem& problem : proxy.report().unhealthy()) {
+    unhealthy.push_back(resource::FromProto(problem));
+  }
+  resource::Sort(unhealthy);
+  problems.insert(problems.end(), unhealthy.begin(), unhealthy.end());
   return problems;
 }
 
-std::string ProblemsText(const std::vector<resource::Problem>& problems) {
+// Endpoints that are not well, beyond those that the proxy names.
+uint64_t UnnamedEndpoints(const v1::ProxyStatus& proxy) {
+  const auto named = static_cast<uint64_t>(proxy.report().unhealthy_size());
+  return std::max(proxy.report().unhealthy_endpoints(), named) - named;
+}
+
+std::string ProblemsText(const v1::ProxyStatus& proxy) {
+  const std::vector<resource::Problem> problems = AllProblems(proxy);
   if (problems.empty()) return "";
   constexpr size_t kMostBytes = 100;
   std::string text = resource::ToString(problems[0]);
   if (text.size() > kMostBytes) text = text.substr(0, kMostBytes) + "...";
-  if (problems.size() > 1) absl::StrAppend(&text, " (+", problems.size() - 1, ")");
+  const uint64_t more = problems.size() - 1 + UnnamedEndpoints(proxy);
+  if (more > 0) absl::StrAppend(&text, " (+", more, ")");
   return text;
 }
 
@@ -99,8 +115,7 @@ class Status final : public Command {
     for (const v1::ProxyStatus& proxy : proxies) {
       table.Add({proxy.node(), ShortList({proxy.groups().begin(), proxy.groups().end()}),
                  proxy.build(), GenerationText(proxy.active()), StateText(proxy.state()),
-                 LagText(proxy), AgoText(proxy.last_report_at()),
-                 ProblemsText(AllProblems(proxy))});
+                 LagText(proxy), AgoText(proxy.last_report_at()), ProblemsText(proxy)});
     }
     Print(table.ToString());
   }
@@ -113,6 +128,8 @@ class Status final : public Command {
       for (const resource::Problem& problem : problems) {
         Print(absl::StrCat("  ", Printable(resource::ToString(problem)), "\n"));
       }
+      const uint64_t unnamed = UnnamedEndpoints(proxy);
+      if (unnamed > 0) Print(absl::StrCat("  and ", unnamed, " more unhealthy endpoints\n"));
     }
   }
 

@@ -69,6 +69,27 @@ absl::Status FromTrailers(const HeaderMap& trailers) {
                       DecodeMessage(trailers.Get("grpc-message")));
 }
 
+int ToHttp(absl::string_view grpc_status) {
+  int code = 0;
+  if (!absl::SimpleAtoi(grpc_status, &code)) return 500;
+  switch (static_cast<absl::StatusCode>(code)) {
+    case absl::StatusCode::kOk:
+      return 200;
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kDataLoss:
+      return 500;
+    case absl::StatusCode::kUnimplemented:
+      return 501;
+    case absl::StatusCode::kUnavailable:
+      return 503;
+    case absl::StatusCode::kDeadlineExceeded:
+      return 504;
+    default:
+      return 400;
+  }
+}
+
 absl::Status FromReset(ResetReason reason) {
   switch (reason) {
     case ResetReason::kPeerReset:

@@ -15,6 +15,10 @@ absl::Status FromHttp(int status);
 // without a valid grpc-status.
 absl::Status FromTrailers(const HeaderMap& trailers);
 
+// The HTTP status that stands for one of gRPC ("14"), to those who count failures of servers: 500
+// and above for what a server is to blame for, in part by gRPC's own mapping the other way round.
+int ToHttp(absl::string_view grpc_status);
+
 // UNAVAILABLE, except for what would not be better on another connection.
 absl::Status FromReset(ResetReason reason);
 
