@@ -39,7 +39,7 @@ ClientStream& ClientConnection::Begin(ClientStreamEvents& events) {
   ++requests_;
   sent_before_ = connection_.bytes_sent();
   pauses_ = 0;
-  request_done_ = response_done_ = had_chunks_ = is_chunked_ = false;
+  request_done_ = response_done_ = is_chunked_ = false;
   is_upgrade_ = is_tunnel_ = owes_grant_ = false;
   return *this;
 }
@@ -69,10 +69,10 @@ void ClientConnection::SendHead(const RequestHead& head, bool end) {
 void ClientConnection::SendBody(net::Buffer&& body, bool end) {
   if (!body.empty()) {
     if (is_chunked_) {
-      WriteChunkHeader(body.size(), !had_chunks_, connection_.io().pool, connection_.out());
-      had_chunks_ = true;
+      WriteChunk(std::move(body), connection_.io().pool, connection_.out());
+    } else {
+      connection_.out().Append(std::move(body));
     }
-    connection_.out().Append(std::move(body));
     connection_.FlushSoon();
   }
   if (end) SendEnd(nullptr);
@@ -80,7 +80,7 @@ void ClientConnection::SendBody(net::Buffer&& body, bool end) {
 
 void ClientConnection::SendEnd(const HeaderMap* trailers) {
   if (is_chunked_) {
-    WriteLastChunk(trailers, had_chunks_, connection_.io().pool, connection_.out());
+    WriteLastChunk(trailers, connection_.io().pool, connection_.out());
     connection_.FlushSoon();
   }
   request_done_ = true;

@@ -112,7 +112,6 @@ class ClientConnection final : private net::Connection::Owner,
   bool is_upgrade_ = false;  // It asks for one.
   bool is_tunnel_ = false;   // It was granted.
   bool owes_grant_ = false;  // Of a CONNECT, which the connection itself grants.
-  bool had_chunks_ = false;
   bool request_done_ = false;
   bool response_done_ = false;
   bool keep_alive_ = true;

@@ -254,7 +254,7 @@ void ServerConnection::BecomeHttp2(const net::BlockRef& block, const char* begin
 void ServerConnection::BeginExchange(absl::string_view raw_text) {
   const RawHead& raw = host_.scratch_head();
   state_ = State::kExchange;
-  request_done_ = response_begun_ = response_done_ = had_chunks_ = false;
+  request_done_ = response_begun_ = response_done_ = false;
   pauses_ = 0;
   ++requests_;
   exchange_ = host_.acceptor().NewStream(*this);
@@ -460,10 +460,10 @@ void ServerConnection::BeginTunnel(const ResponseHead& head) {
 void ServerConnection::SendBody(net::Buffer&& body, bool end) {
   if (response_framing_ != BodyFraming::kNone && !body.empty()) {
     if (response_framing_ == BodyFraming::kChunked) {
-      WriteChunkHeader(body.size(), !had_chunks_, connection_.io().pool, connection_.out());
-      had_chunks_ = true;
+      WriteChunk(std::move(body), connection_.io().pool, connection_.out());
+    } else {
+      connection_.out().Append(std::move(body));
     }
-    connection_.out().Append(std::move(body));
     connection_.FlushSoon();
   }
   if (end) SendEnd(nullptr);
@@ -471,7 +471,7 @@ void ServerConnection::SendBody(net::Buffer&& body, bool end) {
 
 void ServerConnection::SendEnd(const HeaderMap* trailers) {
   if (response_framing_ == BodyFraming::kChunked) {
-    WriteLastChunk(trailers, had_chunks_, connection_.io().pool, connection_.out());
+    WriteLastChunk(trailers, connection_.io().pool, connection_.out());
     connection_.FlushSoon();
   }
   EndResponse();

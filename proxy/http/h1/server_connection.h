@@ -141,7 +141,6 @@ class ServerConnection final : public ServerCodec,
   bool request_done_ = false;
   bool response_begun_ = false;
   bool response_done_ = false;
-  bool had_chunks_ = false;
   bool expects_continue_ = false;
   bool is_tunnel_ = false;  // The upgrade was granted.
   bool is_mute_ = false;    // What came is no HTTP at all: nothing is answered.

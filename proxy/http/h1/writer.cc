@@ -110,13 +110,10 @@ void WriteResponseHead(const ResponseHead& head, BodyFraming framing, Connection
   out.Commit(pen.written());
 }
 
-void WriteChunkHeader(size_t size, bool is_first, net::BlockPool& pool, net::Buffer& out) {
+void WriteChunk(net::Buffer&& body, net::BlockPool& pool, net::Buffer& out) {
   char* begin = out.Reserve(pool, 24);
   char* p = begin;
-  if (!is_first) {
-    *p++ = '\r';
-    *p++ = '\n';
-  }
+  size_t size = body.size();
   char digits[16];
   int n = 0;
   do {
@@ -127,13 +124,14 @@ void WriteChunkHeader(size_t size, bool is_first, net::BlockPool& pool, net::Buf
   *p++ = '\r';
   *p++ = '\n';
   out.Commit(static_cast<size_t>(p - begin));
+  out.Append(std::move(body));
+  std::memcpy(out.Reserve(pool, 2), "\r\n", 2);
+  out.Commit(2);
 }
 
-void WriteLastChunk(const HeaderMap* trailers, bool had_chunks, net::BlockPool& pool,
-                    net::Buffer& out) {
+void WriteLastChunk(const HeaderMap* trailers, net::BlockPool& pool, net::Buffer& out) {
   const size_t room = (trailers == nullptr ? 0 : HeadersSize(*trailers)) + 16;
   Pen pen(out.Reserve(pool, room));
-  if (had_chunks) pen.Text("\r\n");
   pen.Text("0\r\n");
   if (trailers != nullptr) pen.Headers(*trailers);
   pen.Text("\r\n");

@@ -27,11 +27,10 @@ enum class ConnectionHeader : uint8_t { kNone, kClose, kKeepAlive, kUpgrade };
 void WriteResponseHead(const ResponseHead& head, BodyFraming framing, ConnectionHeader connection,
                        net::BlockPool& pool, net::Buffer& out, absl::string_view upgrade = {});
 
-// The line before a chunk of `size` bytes, with the end of the one before unless it is the first.
-void WriteChunkHeader(size_t size, bool is_first, net::BlockPool& pool, net::Buffer& out);
+// One chunk, whole: whoever waits for its end does not wait for the next.
+void WriteChunk(net::Buffer&& body, net::BlockPool& pool, net::Buffer& out);
 
 // The last chunk and the trailer section.
-void WriteLastChunk(const HeaderMap* trailers, bool had_chunks, net::BlockPool& pool,
-                    net::Buffer& out);
+void WriteLastChunk(const HeaderMap* trailers, net::BlockPool& pool, net::Buffer& out);
 
 }  // namespace sluice::http::h1
