@@ -76,9 +76,10 @@ TEST_F(IndexTest, WhatIsReferredToMustExist) {
 }
 
 TEST_F(IndexTest, EveryUpstreamOfASplitAndEveryMirrorIsReferredTo) {
-  Load("kind: Upstream\nname: a\n---\nkind: Upstream\nname: b\n---\nkind: Upstream\nname: c\n---\n"
-       "kind: Route\nname: r\nupstreams: [{upstream: a}, {upstream: b, weight: 0}]\n"
-       "mirrors: [{upstream: c}]\n");
+  Load(
+      "kind: Upstream\nname: a\n---\nkind: Upstream\nname: b\n---\nkind: Upstream\nname: c\n---\n"
+      "kind: Route\nname: r\nupstreams: [{upstream: a}, {upstream: b, weight: 0}]\n"
+      "mirrors: [{upstream: c}]\n");
   EXPECT_THAT(Check("kind: Service\nname: s\nupstreams: [{upstream: a}, {upstream: missing}]\n"),
               ElementsAre("Service \"s\": upstreams[1].upstream: there is no Upstream \"missing\"; "
                           "want the name of an Upstream that exists"));

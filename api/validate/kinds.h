@@ -48,7 +48,8 @@ void CheckSubset(const v1::Route& route, const Field& field);
 // Of a Route or an Upstream.
 void CheckRetry(const v1::Retry& retry, const Field& field);
 
-// `upstreams` and `sticky` of a Route or a Service, which `field` is. `sticky` is null if not given.
+// `upstreams` and `sticky` of a Route or a Service, which `field` is. `sticky` is null if not
+// given.
 void CheckSplit(const google::protobuf::RepeatedPtrField<v1::WeightedUpstream>& upstreams,
                 const v1::Sticky* sticky, const Field& field);
 

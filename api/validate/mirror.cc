@@ -37,12 +37,13 @@ void CheckMirrors(const v1::Route& route, const Field& field) {
     }
     if (mirror.upstream().empty()) continue;  // Said already.
     if (!seen.insert(mirror.upstream()).second) {
-      element.At("upstream").Refuse(absl::StrCat("given twice, got ", Quoted(mirror.upstream())),
-                                    "each upstream once");
+      element.At("upstream")
+          .Refuse(absl::StrCat("given twice, got ", Quoted(mirror.upstream())),
+                  "each upstream once");
     } else if (Serves(route, mirror.upstream())) {
-      element.At("upstream").Refuse(
-          absl::StrCat("serves the requests themselves, got ", Quoted(mirror.upstream())),
-          "another upstream; it may have the same endpoints");
+      element.At("upstream")
+          .Refuse(absl::StrCat("serves the requests themselves, got ", Quoted(mirror.upstream())),
+                  "another upstream; it may have the same endpoints");
     }
   }
 }

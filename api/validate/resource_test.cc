@@ -569,7 +569,8 @@ TEST(RouteTest, ASplitHasBounds) {
         "sticky.ttl: out of range, got 9601h; want 1s to 9600h"},
        {one + "sticky: {ttl: 1s}", "sticky.cookie: missing"},
        {one + "sticky: {cookie: 'a=b'}",
-        "sticky.cookie: no name of a cookie, got \"a=b\"; want letters, digits and hyphens, such as "
+        "sticky.cookie: no name of a cookie, got \"a=b\"; want letters, digits and hyphens, such "
+        "as "
         "lane"},
        {one + "sticky: {cookie: c, path: 'a'}",
         "sticky.path: no path of a cookie, got \"a\"; want \"/\" and up to 1023 visible "

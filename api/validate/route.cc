@@ -63,8 +63,9 @@ void CheckTargets(const Route& route, const Field& field) {
   constexpr absl::string_view kWant = "one of upstream, upstreams and service";
   const bool has_upstream = !route.upstream().empty();
   if (route.upstreams_size() > 0 && (has_upstream || !route.service().empty())) {
-    field.At("upstreams").Refuse(
-        absl::StrCat("given beside ", has_upstream ? "upstream" : "service"), std::string(kWant));
+    field.At("upstreams")
+        .Refuse(absl::StrCat("given beside ", has_upstream ? "upstream" : "service"),
+                std::string(kWant));
   }
   if (has_upstream && !route.service().empty()) {
     field.At("service").Refuse("given beside upstream", std::string(kWant));

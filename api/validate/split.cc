@@ -98,14 +98,15 @@ void CheckSplit(const google::protobuf::RepeatedPtrField<v1::WeightedUpstream>& 
     }
     sum += upstream.has_weight() ? upstream.weight() : 1;
     if (!upstream.upstream().empty() && !weighted.insert(upstream.upstream()).second) {
-      element.At("upstream").Refuse(absl::StrCat("has a weight already, got ",
-                                                 Quoted(upstream.upstream())),
-                                    "each upstream once among those without when");
+      element.At("upstream")
+          .Refuse(absl::StrCat("has a weight already, got ", Quoted(upstream.upstream())),
+                  "each upstream once among those without when");
     }
   }
   if (sum == 0) {
-    field.At("upstreams").Refuse("nothing takes the requests that no when takes",
-                                 "at least one without when whose weight is above 0");
+    field.At("upstreams")
+        .Refuse("nothing takes the requests that no when takes",
+                "at least one without when whose weight is above 0");
   }
 }
 

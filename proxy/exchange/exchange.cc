@@ -193,8 +193,8 @@ void Exchange::ChooseUpstream() {
   if (!split.cookie_name().empty()) {
     cookie = http::FindCookie(request_.headers, split.cookie_name());
   }
-  const Split::Choice choice = split.Choose(ViewOf(request_, client_ip_), cookie,
-                                            scheme_ == "https", worker_.random.Next());
+  const Split::Choice choice =
+      split.Choose(ViewOf(request_, client_ip_), cookie, scheme_ == "https", worker_.random.Next());
   if (choice.target == nullptr) return;
   upstream_name_ = choice.target->upstream;
   cluster_slot_ = choice.target->cluster_slot;

@@ -36,8 +36,7 @@ void Exchange::BeginMirrors() {
     Mirror::Begin(mirrors_, worker_, *cluster, *endpoint,
                   upstream::Permit(settings.breaker->requests),
                   {.head = request_,
-                   .authority =
-                       AuthorityFor(settings, cluster->endpoints().endpoints[*endpoint]),
+                   .authority = AuthorityFor(settings, cluster->endpoints().endpoints[*endpoint]),
                    .body = body_,
                    .is_complete = request_passed_,
                    .trailers = request_trailers_,

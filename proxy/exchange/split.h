@@ -28,8 +28,8 @@ struct SplitTarget {
 };
 
 struct StickyCookie {
-  std::string name;      // Empty: none.
-  std::string path;      // "/" as a rule.
+  std::string name;         // Empty: none.
+  std::string path;         // "/" as a rule.
   int64_t ttl_seconds = 0;  // 0: of the client's session.
 };
 

@@ -101,8 +101,7 @@ TEST(SplitTest, TheCookieTellsNoNameAndIsGuarded) {
                     {.name = "lane", .path = "/shop", .ttl_seconds = 60});
   const absl::string_view plain = split.Choose({}, "", false, 0).set_cookie;
   EXPECT_FALSE(absl::StrContains(plain, "secret"));
-  EXPECT_EQ(plain, "lane=" + ValueOf(plain) +
-                       "; Path=/shop; Max-Age=60; HttpOnly; SameSite=Lax");
+  EXPECT_EQ(plain, "lane=" + ValueOf(plain) + "; Path=/shop; Max-Age=60; HttpOnly; SameSite=Lax");
   EXPECT_EQ(ValueOf(plain).size(), 16);
   EXPECT_EQ(split.Choose({}, "", true, 0).set_cookie, std::string(plain) + "; Secure");
 }

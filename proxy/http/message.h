@@ -68,8 +68,8 @@ struct RequestHead {
   // The protocol to which the client asks to change, in lower case; empty: none. In neutral form
   // such a request is a GET without a body, and a response of status 101 to it grants it: what
   // follows on the stream, both ways, is a tunnel's. HTTP/1 says it by Upgrade, HTTP/2 by extended
-  // CONNECT (RFC 8441), whose 200 is our 101. CONNECT itself is none of them: it has no body either,
-  // and a 2xx opens its tunnel.
+  // CONNECT (RFC 8441), whose 200 is our 101. CONNECT itself is none of them: it has no body
+  // either, and a 2xx opens its tunnel.
   absl::string_view upgrade;
 
   BodySize body;

@@ -32,8 +32,9 @@ std::shared_ptr<const exchange::AccessLog> ToAccessLog(const v1::Resource& liste
                                                        observe::LogThread& log,
                                                        std::vector<resource::Problem>& problems);
 
-// Split and mirrors of a route; null if it has neither. `service` is the one that it names, or null.
-// Slots and leases are the builder's. Conditions that cannot be compiled are added to `problems`.
+// Split and mirrors of a route; null if it has neither. `service` is the one that it names, or
+// null. Slots and leases are the builder's. Conditions that cannot be compiled are added to
+// `problems`.
 std::unique_ptr<exchange::RouteTraffic> ToRouteTraffic(const v1::Resource& route,
                                                        const v1::Resource* service,
                                                        std::vector<resource::Problem>& problems);

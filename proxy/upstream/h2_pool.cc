@@ -80,7 +80,8 @@ http::ClientStream* H2Pool::Acquire(http::ClientStreamEvents& events, Waiter& wa
     }
   }
   // One that is being opened will have room for many.
-  if (Enqueue(waiter, events, /*fresh=*/false) && opening_ == 0 && MayOpen(members_.empty())) Open();
+  if (Enqueue(waiter, events, /*fresh=*/false) && opening_ == 0 && MayOpen(members_.empty()))
+    Open();
   return nullptr;
 }
 
