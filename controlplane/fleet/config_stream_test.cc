@@ -182,6 +182,8 @@ TEST_F(ConfigStreamTest, ARestoredStoreIsNoticedAndTheFleetFollowsIt) {
   std::filesystem::copy(
       dir_.path(), backup.path(),
       std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  // Whoever keeps a copy elsewhere keeps the key, too, which is beside the directory.
+  std::filesystem::copy_file(dir_.path() + ".seal-key", backup.path() + ".seal-key");
   control_plane_ = std::make_unique<ControlPlane>(dir_.path());
   control_plane_->Put({Described("r", "lost")});
   ScriptedProxy proxy(address(), {});
