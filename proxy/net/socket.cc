@@ -87,10 +87,9 @@ absl::Status AdoptListening(int fd) {
 }
 
 absl::Status ProbeBind(const Address& address) {
-  ASSIGN_OR_RETURN(Fd fd, Bind(address, /*reuse_port=*/false));
-  // SO_REUSEADDR lets two sockets bind as long as neither listens.
-  if (listen(fd.get(), 1) != 0) return BindError(address, errno);
-  return absl::OkStatus();
+  // SO_REUSEADDR lets two sockets bind as long as neither listens. This one must not, either:
+  // whoever connected to it would be reset when it goes.
+  return Bind(address, /*reuse_port=*/false).status();
 }
 
 absl::StatusOr<Fd> StartConnect(const Address& address) {
