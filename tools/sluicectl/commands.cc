@@ -127,8 +127,9 @@ const std::vector<CommandInfo>& Commands() {
        "Which route, service, upstream and plugins, with where each plugin comes from; and of\n"
        "routes that nearly match, the first condition that fails. Asks the newest generation, one\n"
        "of --generation, what a --node serves, or the files of -f without a server. URL may be a\n"
-       "path alone; with CONNECT it is tcp://HOST:PORT or tls://HOST:PORT, a connection that is\n"
-       "not HTTP.\n",
+       "path alone; with CONNECT also tcp://HOST:PORT or tls://HOST:PORT, a connection that is "
+       "not\n"
+       "HTTP.\n",
        "sluicectl explain GET http://api.example.com/orders/7\n"
        "sluicectl explain GET http://127.0.0.1:8080/orders -H 'Host: api.example.com'\n"
        "sluicectl explain POST /orders -H 'X-Team: a' --node edge-7 --consumer alice\n"

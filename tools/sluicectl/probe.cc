@@ -34,7 +34,8 @@ absl::StatusOr<Probe> Probe::Parse(const std::string& method, absl::string_view 
                                    const std::string& client_ip) {
   Probe probe;
   probe.method_ = method;
-  RETURN_IF_ERROR(method == "CONNECT" ? probe.ParseStream(url) : probe.ParseUrl(url));
+  const bool is_stream = absl::StartsWith(url, "tcp://") || absl::StartsWith(url, "tls://");
+  RETURN_IF_ERROR(method == "CONNECT" && is_stream ? probe.ParseStream(url) : probe.ParseUrl(url));
   RETURN_IF_ERROR(probe.ParseHeaders(headers));
   const auto ip = match::ParseIp(client_ip);
   if (!ip.has_value()) {
@@ -69,13 +70,11 @@ absl::Status Probe::ParseStream(absl::string_view url) {
   is_stream_ = true;
   path_ = "/";
   const bool is_tls = absl::ConsumePrefix(&url, "tls://");
-  const bool is_tcp = !is_tls && absl::ConsumePrefix(&url, "tcp://");
+  if (!is_tls) url.remove_prefix(absl::string_view("tcp://").size());
   const std::string host(url);
-  if (is_tls || is_tcp) {
-    ASSIGN_OR_RETURN(port_, PortOf(host));
-  }
+  ASSIGN_OR_RETURN(port_, PortOf(host));
   if (!port_.has_value() || absl::StrContains(url, "/")) {
-    return UsageError(absl::StrCat("URL: with CONNECT want tcp://HOST:PORT or tls://HOST:PORT"));
+    return UsageError("URL: want tcp://HOST:PORT or tls://HOST:PORT");
   }
   if (is_tls) host_ = host.substr(0, host.rfind(':'));
   return absl::OkStatus();
