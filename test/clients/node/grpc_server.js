@@ -49,10 +49,15 @@ async function expand(call) {
   call.end();
 }
 
+// Whoever says "stay" is not done with when it has no more to say, only when it cancels.
 function chat(call) {
+  let stays = false;
   call.on('cancelled', () => ++cancelled);
-  call.on('data', (message) => call.write(message));
-  call.on('end', () => call.end());
+  call.on('data', (message) => {
+    stays ||= message.body.toString() === 'stay';
+    call.write(message);
+  });
+  call.on('end', () => stays || call.end());
 }
 
 const server = new grpc.Server({'grpc.max_receive_message_length': -1});
