@@ -1,5 +1,6 @@
 """Starts our programs on free ports, and ends them."""
 
+import fcntl
 import os
 import random
 import signal
@@ -15,13 +16,33 @@ def runfile(path):
     return os.path.join(os.getcwd(), path)
 
 
+_RESERVED = []  # Open files; each holds the lock of a port until this process ends.
+_RESERVATIONS = os.path.join(tempfile.gettempdir(), "sluice-test-ports-%d" % os.getuid())
+
+
+def _reserve(port):
+    """False if another test has been given this port. Many run at once, and between choosing a port
+    and binding it there is time for one to serve the client of another."""
+    os.makedirs(_RESERVATIONS, exist_ok=True)
+    lock = open(os.path.join(_RESERVATIONS, str(port)), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return False
+    _RESERVED.append(lock)
+    return True
+
+
 def free_port():
-    """A port of 127.0.0.1 that nobody uses now. Below those that the kernel gives to connections:
-    one of these may be taken before the caller binds."""
+    """A port of 127.0.0.1 that nobody uses now, and no other test until this one ends. Below those
+    that the kernel gives to connections: one of these may be taken before the caller binds."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         first_of_connections = int(f.read().split()[0])
     while True:
         port = random.randrange(10000, max(first_of_connections, 20000))
+        if not _reserve(port):
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
