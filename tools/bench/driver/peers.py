@@ -380,7 +380,7 @@ class Sluice(Peer):
             text += ("connect_timeout: 250ms\n"
                      "retry: {attempts: 4, per_try_timeout: 250ms, budget: 100%}\n"
                      "outlier_detection: {consecutive_5xx: 5, base_ejection_time: 5s, "
-                     "max_ejection_percent: 50%}\n")
+                     "max_ejection_percent: 50}\n")
         return text
 
     def _certificate(self, site):
