@@ -1,78 +1,62 @@
 // The bounds of health checks and outlier detection: the last value within, the first outside.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api/resource/testing/parse.h"
-#include "api/validate/resource.h"
+#include "api/validate/testing/rows.h"
 #include "gtest/gtest.h"
-#include "sluice/v1/resource.pb.h"
 
 namespace sluice::validate {
 namespace {
 
-struct Row {
-  std::string fields;
-  std::string problem;  // Empty: valid.
-};
-
-void ExpectRows(absl::string_view field, const std::vector<Row>& rows) {
-  for (const Row& row : rows) {
-    std::vector<Problem> problems;
-    CheckResource(resource::ParseResource(
-                      absl::StrCat("kind: Upstream\nname: a\n", field, ": ", row.fields, "\n")),
-                  problems);
-    resource::Sort(problems);
-    std::vector<std::string> lines;
-    for (Problem& problem : problems) {
-      problem.kind = problem.name = "";
-      lines.push_back(ToString(problem));
-    }
-    EXPECT_EQ(absl::StrJoin(lines, " | "), row.problem) << row.fields;
-  }
+// Rows with the values of one field of an upstream.
+void ExpectRowsOf(absl::string_view field, std::vector<Row> rows) {
+  for (Row& row : rows) row.fields = absl::StrCat(field, ": ", row.fields);
+  ExpectRows("Upstream", rows);
 }
 
 TEST(HealthCheckTest, AsksExactlyOneThing) {
   const std::string want = "; want one of http, tcp and grpc";
-  ExpectRows("health_checks",
-             {{"[{http: {}}, {tcp: {}}, {grpc: {}}]", ""},
-              {"[{}]", "health_checks[0]: asks nothing" + want},
-              {"[{http: {}, tcp: {}}]", "health_checks[0]: asks several things" + want},
-              {"[" + absl::StrJoin(std::vector<std::string>(8, "{http: {}}"), ",") + "]", ""},
-              {"[" + absl::StrJoin(std::vector<std::string>(9, "{http: {}}"), ",") + "]",
-               "health_checks: too many checks, got 9; want 8 at most"}});
+  ExpectRowsOf("health_checks",
+               {{"[{http: {}}, {tcp: {}}, {grpc: {}}]", ""},
+                {"[{}]", "health_checks[0]: asks nothing" + want},
+                {"[{http: {}, tcp: {}}]", "health_checks[0]: asks several things" + want},
+                {"[" + absl::StrJoin(std::vector<std::string>(8, "{http: {}}"), ",") + "]", ""},
+                {"[" + absl::StrJoin(std::vector<std::string>(9, "{http: {}}"), ",") + "]",
+                 "health_checks: too many checks, got 9; want 8 at most"}});
 }
 
 TEST(HealthCheckTest, TimesAndCountsHaveBounds) {
-  ExpectRows("health_checks",
-             {{"[{http: {}, interval: 100ms, timeout: 10ms, unhealthy_threshold: 1, "
-               "healthy_threshold: 1, jitter: 0%, unhealthy_interval: 1h, port: 65535, "
-               "no_traffic_interval: 1h, reuse_connection: false}]",
-               ""},
-              {"[{http: {}, interval: 99ms}]",
-               "health_checks[0].interval: out of range, got 99ms; want 100ms to 1h"},
-              {"[{http: {}, timeout: 61s}]",
-               "health_checks[0].timeout: out of range, got 1m1s; want 10ms to 1m"},
-              {"[{http: {}, unhealthy_threshold: 0}]",
-               "health_checks[0].unhealthy_threshold: out of range, got 0; want 1 to 1000"},
-              {"[{http: {}, healthy_threshold: 1001}]",
-               "health_checks[0].healthy_threshold: out of range, got 1001; want 1 to 1000"},
-              {"[{http: {}, jitter: 101%}]",
-               "health_checks[0].jitter: no percentage, got \"101%\"; want 0% to 100%"},
-              {"[{http: {}, unhealthy_interval: 2h}]",
-               "health_checks[0].unhealthy_interval: out of range, got 2h; want 100ms to 1h"},
-              {"[{http: {}, no_traffic_interval: 2h}]",
-               "health_checks[0].no_traffic_interval: out of range, got 2h; want 100ms to 1h"},
-              {"[{http: {}, port: 65536}]",
-               "health_checks[0].port: out of range, got 65536; want 0 to 65535"},
-              {"[{tcp: {}, reuse_connection: true}]",
-               "health_checks[0].reuse_connection: a tcp check is a connection; want http or "
-               "grpc"}});
+  ExpectRowsOf("health_checks",
+               {{"[{http: {}, interval: 100ms, timeout: 10ms, unhealthy_threshold: 1, "
+                 "healthy_threshold: 1, jitter: 0%, unhealthy_interval: 1h, port: 65535, "
+                 "no_traffic_interval: 1h, reuse_connection: false}]",
+                 ""},
+                {"[{http: {}, interval: 99ms}]",
+                 "health_checks[0].interval: out of range, got 99ms; want 100ms to 1h"},
+                {"[{http: {}, timeout: 61s}]",
+                 "health_checks[0].timeout: out of range, got 1m1s; want 10ms to 1m"},
+                {"[{http: {}, unhealthy_threshold: 0}]",
+                 "health_checks[0].unhealthy_threshold: out of range, got 0; want 1 to 1000"},
+                {"[{http: {}, healthy_threshold: 1001}]",
+                 "health_checks[0].healthy_threshold: out of range, got 1001; want 1 to 1000"},
+                {"[{http: {}, jitter: 101%}]",
+                 "health_checks[0].jitter: no percentage, got \"101%\"; want 0% to 100%"},
+                {"[{http: {}, unhealthy_interval: 2h}]",
+                 "health_checks[0].unhealthy_interval: out of range, got 2h; want 100ms to 1h"},
+                {"[{http: {}, no_traffic_interval: 2h}]",
+                 "health_checks[0].no_traffic_interval: out of range, got 2h; want 100ms to 1h"},
+                {"[{http: {}, port: 65536}]",
+                 "health_checks[0].port: out of range, got 65536; want 0 to 65535"},
+                {"[{tcp: {}, reuse_connection: true}]",
+                 "health_checks[0].reuse_connection: a tcp check is a connection; want http or "
+                 "grpc"}});
 }
 
 TEST(HealthCheckTest, AnHttpRequestCanBeSentAsItIsWritten) {
-  ExpectRows(
+  ExpectRowsOf(
       "health_checks",
       {{"[{http: {path: '/healthz?full=1', method: HEAD, host: a.example:8080, "
         "headers: {x-a: b}, expected_statuses: ['200', 3xx, 400-404], retriable_statuses: "
@@ -104,15 +88,15 @@ TEST(HealthCheckTest, AnHttpRequestCanBeSentAsItIsWritten) {
 }
 
 TEST(HealthCheckTest, BytesOfATcpCheckAreTextOrHexadecimal) {
-  ExpectRows("health_checks",
-             {{"[{tcp: {send: \"PING\\r\\n\", receive: 'hex:2b 50'}}]", ""},
-              {"[{tcp: {send: 'hex:5'}}]",
-               "health_checks[0].tcp.send: not hexadecimal, got \"hex:5\"; want hex: and two "
-               "digits for each byte"}});
+  ExpectRowsOf("health_checks",
+               {{"[{tcp: {send: \"PING\\r\\n\", receive: 'hex:2b 50'}}]", ""},
+                {"[{tcp: {send: 'hex:5'}}]",
+                 "health_checks[0].tcp.send: not hexadecimal, got \"hex:5\"; want hex: and two "
+                 "digits for each byte"}});
 }
 
 TEST(OutlierDetectionTest, HasBounds) {
-  ExpectRows(
+  ExpectRowsOf(
       "outlier_detection",
       {{"{}", ""},
        {"{consecutive_5xx: 0, consecutive_gateway_failures: 10000, split_local_origin_errors: "

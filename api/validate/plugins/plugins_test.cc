@@ -8,11 +8,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "api/resource/testing/parse.h"
 #include "api/validate/plugins/limit_count.h"
 #include "api/validate/plugins/registry.h"
 #include "api/validate/resource.h"
+#include "api/validate/testing/rows.h"
 #include "api/validate/transcoding/testing/shop.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
@@ -24,70 +24,52 @@
 namespace sluice::validate {
 namespace {
 
-struct Row {
-  std::string config;
-  std::string problem;  // Empty: valid.
-};
-
-void ExpectRows(absl::string_view plugin, const std::vector<Row>& rows) {
+// Rows with configurations of one plugin; fields that a problem names are those of the plugin.
+void ExpectRowsOf(absl::string_view plugin, const std::vector<Row>& rows) {
+  const std::string prefix = absl::StrCat("plugins.", plugin, ".");
   for (const Row& row : rows) {
-    std::vector<Problem> problems;
-    CheckResource(resource::ParseResource(absl::StrCat("kind: PluginSet\nname: a\nplugins: {",
-                                                       plugin, ": ", row.config, "}\n")),
-                  problems);
-    resource::Sort(problems);
-    std::vector<std::string> lines;
-    for (Problem& problem : problems) {
-      problem.kind = problem.name = "";
-      const std::string prefix = absl::StrCat("plugins.", plugin, ".");
-      if (absl::StartsWith(problem.field, prefix)) problem.field.erase(0, prefix.size());
-      lines.push_back(ToString(problem));
+    std::vector<std::string> lines = ProblemsOf(resource::ParseResource(
+        absl::StrCat("kind: PluginSet\nname: a\nplugins: {", plugin, ": ", row.fields, "}\n")));
+    for (std::string& line : lines) {
+      if (absl::StartsWith(line, prefix)) line.erase(0, prefix.size());
     }
-    EXPECT_EQ(absl::StrJoin(lines, " | "), row.problem) << row.config.substr(0, 200);
+    EXPECT_EQ(absl::StrJoin(lines, " | "), row.problem) << row.fields.substr(0, 200);
   }
-}
-
-std::string Repeated(int count, absl::string_view element) {
-  std::vector<std::string> elements;
-  for (int i = 0; i < count; ++i) {
-    elements.push_back(absl::StrReplaceAll(element, {{"#", absl::StrCat(i)}}));
-  }
-  return absl::StrJoin(elements, ", ");
 }
 
 TEST(ConsumerRestrictionTest, Bounds) {
   const std::string nobody =
       "plugins.consumer_restriction: restricts nobody; want a consumer or consumer group in allow "
       "or deny";
-  ExpectRows("consumer_restriction",
-             {{"{}", nobody},
-              {"{allow: {}}", nobody},
-              {"{allow: {consumers: [a]}}", ""},
-              {"{deny: {consumer_groups: [a]}}", ""},
-              {"{allow: {consumers: [" + Repeated(1024, "c#") + "]}}", ""},
-              {"{allow: {consumers: [" + Repeated(1025, "c#") + "]}}",
-               "allow.consumers: too many names, got 1025; want 1024 at most"},
-              {"{deny: {consumer_groups: [" + Repeated(1025, "c#") + "]}}",
-               "deny.consumer_groups: too many names, got 1025; want 1024 at most"}});
+  ExpectRowsOf("consumer_restriction",
+               {{"{}", nobody},
+                {"{allow: {}}", nobody},
+                {"{allow: {consumers: [a]}}", ""},
+                {"{deny: {consumer_groups: [a]}}", ""},
+                {"{allow: {consumers: [" + Repeated(1024, "c#") + "]}}", ""},
+                {"{allow: {consumers: [" + Repeated(1025, "c#") + "]}}",
+                 "allow.consumers: too many names, got 1025; want 1024 at most"},
+                {"{deny: {consumer_groups: [" + Repeated(1025, "c#") + "]}}",
+                 "deny.consumer_groups: too many names, got 1025; want 1024 at most"}});
 }
 
 TEST(BodyLimitTest, Bounds) {
-  ExpectRows("body_limit",
-             {{"{request: 0}", ""},
-              {"{request: 1TiB}", ""},
-              {"{}", "request: missing"},
-              {"{request: 1025GiB}", "request: out of range, got 1025GiB; want 0 to 1TiB"}});
+  ExpectRowsOf("body_limit",
+               {{"{request: 0}", ""},
+                {"{request: 1TiB}", ""},
+                {"{}", "request: missing"},
+                {"{request: 1025GiB}", "request: out of range, got 1025GiB; want 0 to 1TiB"}});
 }
 
 TEST(BufferingTest, Bounds) {
-  ExpectRows("buffering",
-             {{"{request: 64MiB, response: 1}", ""},
-              {"{}", "plugins.buffering: holds nothing back; want request or response"},
-              {"{response: 65MiB}", "response: out of range, got 65MiB; want 0 to 64MiB"}});
+  ExpectRowsOf("buffering",
+               {{"{request: 64MiB, response: 1}", ""},
+                {"{}", "plugins.buffering: holds nothing back; want request or response"},
+                {"{response: 65MiB}", "response: out of range, got 65MiB; want 0 to 64MiB"}});
 }
 
 TEST(CompressionTest, Bounds) {
-  ExpectRows(
+  ExpectRowsOf(
       "compression",
       {{"{}", ""},
        {"{algorithms: [gzip, zstd], types: ['text/*', application/json], min_bytes: 1GiB, "
@@ -111,7 +93,7 @@ TEST(CompressionTest, Bounds) {
 TEST(CorsTest, Bounds) {
   const std::string want =
       "; want https://app.example.com, https://*.example.com, ~EXPRESSION, null or \"*\"";
-  ExpectRows(
+  ExpectRowsOf(
       "cors",
       {{"{}", ""},
        {"{allow_origins: ['https://a.example:8443', 'https://*.a.example', 'null', "
@@ -142,15 +124,15 @@ TEST(CorsTest, Bounds) {
 }
 
 TEST(DecompressionTest, Bounds) {
-  ExpectRows("decompression",
-             {{"{}", ""},
-              {"{max_bytes: 1GiB, max_ratio: 10000}", ""},
-              {"{max_bytes: 1023}", "max_bytes: out of range, got 1023; want 1KiB to 1GiB"},
-              {"{max_ratio: 0}", "max_ratio: out of range, got 0; want 1 to 10000"}});
+  ExpectRowsOf("decompression",
+               {{"{}", ""},
+                {"{max_bytes: 1GiB, max_ratio: 10000}", ""},
+                {"{max_bytes: 1023}", "max_bytes: out of range, got 1023; want 1KiB to 1GiB"},
+                {"{max_ratio: 0}", "max_ratio: out of range, got 0; want 1 to 10000"}});
 }
 
 TEST(FaultInjectionTest, Bounds) {
-  ExpectRows(
+  ExpectRowsOf(
       "fault_injection",
       {{"{abort: {status: 200}}", ""},
        {"{delay: {duration: 60s, per_mille: 1}, headers: {x-a: '~b+'}}", ""},
@@ -167,7 +149,7 @@ TEST(FaultInjectionTest, Bounds) {
 
 TEST(GrpcJsonTest, Bounds) {
   const std::string shop = absl::StrCat("descriptor_set: ", kShop);
-  ExpectRows(
+  ExpectRowsOf(
       "grpc_json",
       {{"{services: [shop.v1.Prices], " + shop + "}", ""},
        {"{services: [shop.v1.Prices], max_request_bytes: 64MiB, " + shop + "}", ""},
@@ -183,7 +165,7 @@ TEST(GrpcJsonTest, Bounds) {
 TEST(HeadersTest, Bounds) {
   const std::string nothing =
       "plugins.headers: changes nothing; want set, add or remove in request or response";
-  ExpectRows(
+  ExpectRowsOf(
       "headers",
       {{"{}", nothing},
        {"{request: {}}", nothing},
@@ -217,7 +199,7 @@ TEST(HeadersTest, Bounds) {
 }
 
 TEST(IpRestrictionTest, Bounds) {
-  ExpectRows(
+  ExpectRowsOf(
       "ip_restriction",
       {{"{}",
         "plugins.ip_restriction: restricts nobody; want an address or CIDR range in allow or "
@@ -237,7 +219,7 @@ TEST(IpRestrictionTest, Bounds) {
 }
 
 TEST(KeyAuthTest, Bounds) {
-  ExpectRows(
+  ExpectRowsOf(
       "key_auth",
       {{"{}", ""},
        {"{header: X-Key, query: key, hide_credentials: false, realm: our api}", ""},
@@ -257,7 +239,7 @@ TEST(KeyAuthTest, Bounds) {
 }
 
 TEST(LimitCountTest, Bounds) {
-  ExpectRows(
+  ExpectRowsOf(
       "limit_count",
       {{"{count: 1, window: 1s}", ""},
        {"{count: 4294967295, window: 24h, key: 'header:X-User', algorithm: sliding, status: 400}",
@@ -279,41 +261,41 @@ TEST(LimitCountTest, Bounds) {
 }
 
 TEST(RedirectTest, Bounds) {
-  ExpectRows("redirect",
-             {{"{scheme: https, status: 308}", ""},
-              {"{host: 'a.b:8443', path: '/x/y', strip_query: true}", ""},
-              {"{}",
-               "plugins.redirect: redirects to the request's own address, for ever; want "
-               "scheme, host, path or strip_query"},
-              {"{scheme: ftp}", "scheme: no such scheme, got \"ftp\"; want http or https"},
-              {"{host: 'a b'}",
-               "host: not a host, got \"a b\"; want a name or IP address, with or "
-               "without a port"},
-              {"{path: x}", "path: not a path, got \"x\"; want a \"/\" at its start"},
-              {"{path: '/a?b'}",
-               "path: not a path, got \"/a?b\"; want visible ASCII characters "
-               "without ?, # and \\, others as %XX"},
-              {"{path: '/{a-b}'}",
-               "path: braces that hold no capture, got \"{a-b}\"; want {NAME} "
-               "of the route's path, or {1} of its expression"},
-              {"{scheme: http, status: 300}",
-               "status: not a redirect, got 300; want 301, 302, 303, 307 or 308"}});
+  ExpectRowsOf("redirect",
+               {{"{scheme: https, status: 308}", ""},
+                {"{host: 'a.b:8443', path: '/x/y', strip_query: true}", ""},
+                {"{}",
+                 "plugins.redirect: redirects to the request's own address, for ever; want "
+                 "scheme, host, path or strip_query"},
+                {"{scheme: ftp}", "scheme: no such scheme, got \"ftp\"; want http or https"},
+                {"{host: 'a b'}",
+                 "host: not a host, got \"a b\"; want a name or IP address, with or "
+                 "without a port"},
+                {"{path: x}", "path: not a path, got \"x\"; want a \"/\" at its start"},
+                {"{path: '/a?b'}",
+                 "path: not a path, got \"/a?b\"; want visible ASCII characters "
+                 "without ?, # and \\, others as %XX"},
+                {"{path: '/{a-b}'}",
+                 "path: braces that hold no capture, got \"{a-b}\"; want {NAME} "
+                 "of the route's path, or {1} of its expression"},
+                {"{scheme: http, status: 300}",
+                 "status: not a redirect, got 300; want 301, 302, 303, 307 or 308"}});
 }
 
 TEST(RequestIdTest, Bounds) {
-  ExpectRows("request_id",
-             {{"{}", ""},
-              {"{header: X-Trace, accept: always, in_response: false}", ""},
-              {"{header: 'x y'}",
-               "header: not a header name, got \"x y\"; want letters, digits "
-               "and hyphens, such as x-team"},
-              {"{header: Connection}",
-               "header: belongs to framing or to the connection; want another header"},
-              {"{header: Host}", "header: names the host of the request; want another header"}});
+  ExpectRowsOf("request_id",
+               {{"{}", ""},
+                {"{header: X-Trace, accept: always, in_response: false}", ""},
+                {"{header: 'x y'}",
+                 "header: not a header name, got \"x y\"; want letters, digits "
+                 "and hyphens, such as x-team"},
+                {"{header: Connection}",
+                 "header: belongs to framing or to the connection; want another header"},
+                {"{header: Host}", "header: names the host of the request; want another header"}});
 }
 
 TEST(RespondTest, Bounds) {
-  ExpectRows(
+  ExpectRowsOf(
       "respond",
       {{"{}", ""},
        {"{status: 200, body: ok, content_type: text/html, headers: {x-a: b}}", ""},
@@ -337,21 +319,22 @@ TEST(RespondTest, Bounds) {
 }
 
 TEST(RewriteTest, Bounds) {
-  ExpectRows("rewrite",
-             {{"{strip_prefix: /orders, host: internal}", ""},
-              {"{path: '/x/{id}/{1}'}", ""},
-              {"{}", "plugins.rewrite: changes nothing; want strip_prefix, path or host"},
-              {"{strip_prefix: orders}",
-               "strip_prefix: not a path, got \"orders\"; want a \"/\" at its start"},
-              {"{strip_prefix: /orders/}",
-               "strip_prefix: ends with a slash, got \"/orders/\"; want /orders"},
-              {"{strip_prefix: '/{id}'}",
-               "strip_prefix: captures have no meaning in it, got \"/{id}\"; want a path as it is"},
-              {"{strip_prefix: /a, path: /b}",
-               "path: replaces what strip_prefix would shorten; want one of the two"},
-              {"{host: 'a/b'}",
-               "host: not a host, got \"a/b\"; want a name or IP address, with or "
-               "without a port"}});
+  ExpectRowsOf(
+      "rewrite",
+      {{"{strip_prefix: /orders, host: internal}", ""},
+       {"{path: '/x/{id}/{1}'}", ""},
+       {"{}", "plugins.rewrite: changes nothing; want strip_prefix, path or host"},
+       {"{strip_prefix: orders}",
+        "strip_prefix: not a path, got \"orders\"; want a \"/\" at its start"},
+       {"{strip_prefix: /orders/}",
+        "strip_prefix: ends with a slash, got \"/orders/\"; want /orders"},
+       {"{strip_prefix: '/{id}'}",
+        "strip_prefix: captures have no meaning in it, got \"/{id}\"; want a path as it is"},
+       {"{strip_prefix: /a, path: /b}",
+        "path: replaces what strip_prefix would shorten; want one of the two"},
+       {"{host: 'a/b'}",
+        "host: not a host, got \"a/b\"; want a name or IP address, with or "
+        "without a port"}});
 }
 
 TEST(RegistryTest, EveryPluginOfTheContractIsInItOnce) {
