@@ -62,7 +62,7 @@ class TlsConnectionTest : public ::testing::Test, public ServerHandshake::Owner 
          .certificates = {*Certificate::Load({issued.chain_pem, issued.key_pem, ""})}});
     client_context_ = *ClientContext::Make({.trust = *Trust::FromPem(authority_.pem())});
   }
-  void Open(const std::string& host = "a.example", int64_t timeout_ns = 1'000'000'000) {
+  void Open(const std::string& host = "a.example", int64_t timeout_ns = 60'000'000'000) {
     int fds[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     handshake_ = std::make_unique<ServerHandshake>(io_, Fd(fds[0]), Address(), server_context_,
