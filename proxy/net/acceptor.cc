@@ -3,14 +3,18 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace sluice::net {
 namespace {
 
-// Connections taken in one turn, so that those already open are not kept waiting.
-constexpr int kAcceptsPerTurn = 64;
+// Connections taken in one turn at most, so that those already open are not kept waiting.
+constexpr int kMostAccepts = 64;
+// Full turns in a row before more are tried in one.
+constexpr int kLeastPatience = 4;
+constexpr int kMostPatience = 64;
 constexpr int64_t kPauseNs = 100'000'000;
 
 Fd OpenReserve() { return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
@@ -27,6 +31,7 @@ Acceptor::Acceptor(event::Loop& loop, Fd fd, Owner& owner, bool is_shared)
       fd_(std::move(fd)),
       reserve_(OpenReserve()),
       is_shared_(is_shared),
+      patience_(kLeastPatience),
       resume_timer_(loop.timers(), &event::Timer::Call<Acceptor, &Acceptor::Resume>, this) {}
 
 Acceptor::~Acceptor() { Close(); }
@@ -52,19 +57,28 @@ void Acceptor::Close() {
 }
 
 void Acceptor::OnEvents(uint32_t) {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  for (int i = 0; i < batch_; ++i) {
     sockaddr_storage storage;
     socklen_t length = sizeof(storage);
     Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
                   SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd.is_open()) {
       if (IsExhaustion(errno)) return Shed();
-      if (errno == EAGAIN) return;
+      if (errno == EAGAIN) {
+        batch_ = std::max(1, i);
+        full_batches_ = 0;
+        patience_ = std::min(patience_ * 2, kMostPatience);
+        return;
+      }
       continue;  // ECONNABORTED and the like are of that one connection.
     }
     owner_.OnAccept(std::move(fd), Address::FromSockaddr(storage));
     if (!fd_.is_open()) return;
   }
+  if (batch_ > 1) patience_ = kLeastPatience;
+  if (++full_batches_ < patience_) return;
+  full_batches_ = 0;
+  batch_ = std::min(batch_ * 2, kMostAccepts);
 }
 
 void Acceptor::Shed() {

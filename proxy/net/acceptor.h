@@ -59,6 +59,13 @@ class Acceptor final : private event::Handler {
   const bool is_shared_;
   bool is_watched_ = false;
   bool is_paused_ = false;
+  // How many are accepted in a turn. To ask for one more than there are costs a third of what a
+  // connection does (the kernel makes a socket before it looks), and the loop tells again anyway.
+  // So it is as many as there were when that last happened, and more after so many turns that had
+  // them all; the more turns, the more often that was in vain.
+  int batch_ = 1;
+  int full_batches_ = 0;
+  int patience_;
   event::Timer resume_timer_;
 };
 

@@ -1,6 +1,7 @@
 """What a request costs once everything is warm: nothing from the heap, four data system calls."""
 
 import collections
+import contextlib
 import re
 import shutil
 import subprocess
@@ -66,6 +67,7 @@ mirrors: [{upstream: shadow}]
 """
 
 SMALL = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+CLOSING = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 REALISTIC = (
     b"GET /users/8713/orders?page=2&sort=date HTTP/1.1\r\nHost: shop.example\r\n"
     b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
@@ -165,15 +167,15 @@ class SystemCallTest(SteadyStateTest):
     REQUESTS = 200
     DATA = ("recvfrom", "recvmsg", "read", "readv", "sendto", "sendmsg", "write", "writev")
 
-    def calls_of(self, client, request):
-        """How often the worker made each system call, for REQUESTS requests."""
-        self.exchange(client, request, WARM_UP)
+    def calls_of(self, act):
+        """How often the worker made each system call during `act(times)`, for REQUESTS times."""
+        act(WARM_UP)
         worker = next(t for t, name in threads(self.proxy.pid).items() if name == "worker-0")
         with tempfile.NamedTemporaryFile("r") as trace:
             strace = subprocess.Popen(["strace", "-p", str(worker), "-o", trace.name],
                                       stderr=subprocess.PIPE, text=True)
             self.assertIn("attached", strace.stderr.readline())
-            self.exchange(client, request, self.REQUESTS)
+            act(self.REQUESTS)
             strace.terminate()
             strace.wait()
             strace.stderr.close()
@@ -187,11 +189,28 @@ class SystemCallTest(SteadyStateTest):
         self.assertLessEqual(others, {"epoll_wait", "restart_syscall"}, calls)
 
     def test_a_plain_request_makes_four_data_system_calls_and_no_other(self):
-        self.assert_four_data_calls(self.calls_of(self.start(PLAIN), SMALL))
+        client = self.start(PLAIN)
+        self.assert_four_data_calls(self.calls_of(lambda n: self.exchange(client, SMALL, n)))
 
     def test_plugins_metrics_and_access_log_add_no_system_call(self):
         client = self.start(WITH_PLUGINS, "access_log: {path: /dev/null, format: json}")
-        self.assert_four_data_calls(self.calls_of(client, REALISTIC))
+        self.assert_four_data_calls(self.calls_of(lambda n: self.exchange(client, REALISTIC, n)))
+
+    def test_a_connection_for_each_request_is_accepted_watched_and_closed_once(self):
+        self.start(PLAIN)
+
+        def connections(times):
+            for _ in range(times):
+                with contextlib.closing(Client(self.proxy.port)) as client:
+                    client.send(CLOSING)
+                    self.assertEqual(client.response().status, 200)
+                    self.assertEqual(client.read_to_end(), b"")
+        calls = self.calls_of(connections)
+        self.assertEqual(sum(calls[name] for name in self.DATA), 4 * self.REQUESTS, calls)
+        self.assertEqual(calls["epoll_ctl"], self.REQUESTS, calls)
+        self.assertEqual(calls["close"], self.REQUESTS, calls)
+        # Now and then it looks whether more than one waits.
+        self.assertLess(calls["accept4"], 1.1 * self.REQUESTS, calls)
 
 
 if __name__ == "__main__":
