@@ -433,7 +433,7 @@ class ManagedSluice(Sluice):
 
     def prepare(self, home):
         # On the other CPU, and behind whoever measures there.
-        prefix = machine.on_cpu(machine.OTHER_CPU, ["nice", "-n", "15"])
+        prefix = machine.on_cpu(machine.OTHER_CPU, ["chrt", "--idle", "0"])
         control_plane = ControlPlane(self.programs / "sluice-controlplane", home, prefix)
         self._address = control_plane.address
         applied = subprocess.run(self.apply_command(home / "sluice.yaml"), capture_output=True,
