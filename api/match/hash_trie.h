@@ -72,6 +72,40 @@ class HashTrie {
     }
   }
 
+  // A search that is under way, for maps that no cache holds: what the next step reads is on its
+  // way into the cache.
+  class Ahead {
+   public:
+    Ahead() = default;
+    // The item, if the search has come so far: that of this hash if there is one.
+    const Item* item() const { return KindOf(slot_) == kItem ? AsItem(slot_) : nullptr; }
+    // Takes the next step, if there is one.
+    void Advance() {
+      if (KindOf(slot_) == kItem) return;
+      slot_ = Child(slot_, bits_);
+      bits_ >>= kBits;
+      Fetch(slot_, bits_);
+    }
+
+   private:
+    friend class HashTrie;
+    uintptr_t slot_ = 0;  // As in the trie; 0: not found.
+    uint32_t bits_ = 0;
+  };
+
+  // The first step goes two levels down, whose 4,096 pointers are near anyway.
+  Ahead LookAhead(uint32_t hash) const {
+    Ahead ahead;
+    ahead.slot_ = root_;
+    ahead.bits_ = hash;
+    for (int depth = 0; depth < 2 && KindOf(ahead.slot_) != kItem; ++depth) {
+      ahead.slot_ = Child(ahead.slot_, ahead.bits_);
+      ahead.bits_ >>= kBits;
+    }
+    Fetch(ahead.slot_, ahead.bits_);
+    return ahead;
+  }
+
   template <typename Visit>
   void ForEach(Visit visit) const {
     ForEachBelow(root_, visit);
@@ -221,6 +255,26 @@ class HashTrie {
     }
     Leave(*slot);
     *slot = FromBranch(copy, to_full ? kFull : kSparse);
+  }
+
+  // Of a branch; 0 for none, and for a list.
+  static Slot Child(Slot slot, uint32_t bits) {
+    const Branch* branch = AsBranch(slot);
+    if (KindOf(slot) == kFull) return branch->slots()[bits & kMask];
+    const uint64_t bit = Bit(bits & kMask);
+    if (KindOf(slot) == kList || (branch->taken & bit) == 0) return 0;
+    return branch->slots()[branch->Rank(bit)];
+  }
+
+  // What Child() of a branch reads, or the two lines that most items have.
+  static void Fetch(Slot slot, uint32_t bits) {
+    const auto* begin = reinterpret_cast<const char*>(slot & ~Slot{3});
+    if (KindOf(slot) == kFull) {
+      __builtin_prefetch(AsBranch(slot)->slots() + (bits & kMask));
+    } else {
+      __builtin_prefetch(begin);
+      __builtin_prefetch(begin + LinePool::kLine);
+    }
   }
 
   // Where the slot for `index` is, or would be inserted.

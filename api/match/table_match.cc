@@ -13,6 +13,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "api/match/gram_set.h"
@@ -324,6 +325,36 @@ void Table::Root::ForEachHost(absl::string_view host, Visit visit) const {
     }
   }
   if (any_host) visit(*any_host);
+}
+
+// Along the first segment only: a table in which that tells few apart is read at places that are
+// known only when others have come.
+Table::Ahead Table::LookAhead(absl::string_view host, absl::string_view path) const {
+  // Two levels of pointers and what they point to.
+  constexpr size_t kCached = 4096;
+  Ahead ahead;
+  if (root_->size <= kCached) return ahead;
+  if (!root_->hosts.empty()) {
+    std::array<char, kMaxHostSize> buffer;
+    ahead.search_ = root_->hosts.LookAhead(HashText(HostKey(host, buffer.data())));
+  } else if (root_->any_host && path.size() > 1 && path[0] == '/') {
+    const absl::string_view segment = path.substr(0, SegmentEnd(path, 1));
+    ahead.search_ = root_->any_host->children.LookAhead(SegmentHash(segment));
+  }
+  return ahead;
+}
+
+uint64_t Table::Ahead::Advance() {
+  const Node* const node = search_.item();
+  if (node == nullptr) {
+    search_.Advance();
+    return 0;
+  }
+  // Of paths that end there, or else of remainders, which lie behind them.
+  const bool has_entry = node->end_count + node->rest_count != 0;
+  const uint64_t payload = has_entry ? node->ends().data()->payload : 0;
+  search_ = {};
+  return payload;
 }
 
 bool Table::Match(const RequestView& request, MatchResult* result) const {

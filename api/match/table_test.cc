@@ -325,6 +325,39 @@ TEST(TableTest, ManyRoutesOnOnePathAreAllReached) {
 }
 
 // Workers read one version while the next are made and old ones destroyed.
+TEST(TableTest, LookingAheadFindsWhatWillBeFoundOrNothing) {
+  constexpr int kRoutes = 10'000;
+  for (const bool by_host : {false, true}) {
+    std::vector<Table::Route> routes;
+    for (int i = 0; i < kRoutes; ++i) {
+      RouteSpec spec{.name = absl::StrCat("r", i)};
+      if (by_host) spec.hosts = {absl::StrCat("h", i, ".example")};
+      if (!by_host) spec.paths = {absl::StrCat("/p", i, "/x")};
+      routes.push_back(Route(spec, i + 1));
+    }
+    const Table table = Table().With({}, routes);
+    int found = 0;
+    for (int i = 0; i < kRoutes; i += 7) {
+      const TestRequest request{.host = absl::StrCat("H", i, ".example:80"),
+                                .path = by_host ? "/" : absl::StrCat("/p", i, "/x")};
+      Table::Ahead ahead = table.LookAhead(request.host, request.path);
+      uint64_t payload = 0;
+      for (int step = 0; step < 4 && payload == 0; ++step) payload = ahead.Advance();
+      if (payload != 0) {
+        ASSERT_EQ(payload, static_cast<uint64_t>(i) + 1);
+      }
+      found += payload != 0;
+      ASSERT_EQ(Serves(table, request), absl::StrCat("r", i));
+    }
+    EXPECT_GT(found, kRoutes / 7 / 2);
+    for (const absl::string_view path : {"", "/", "*", "//", "/p", "/p1/"}) {
+      Table::Ahead ahead = table.LookAhead("", path);
+      ahead.Advance();
+      ahead.Advance();
+    }
+  }
+}
+
 TEST(TableTest, VersionsAreReadWhileOthersAreMade) {
   std::vector<RouteSpec> specs;
   for (int i = 0; i < 300; ++i) {

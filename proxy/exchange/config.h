@@ -49,7 +49,10 @@ struct alignas(64) CompiledRoute : Pinned {
   observe::MetricGroup<observe::RouteMetric> metrics;
   bool has_split = false;
   bool has_mirrors = false;
+  bool has_retry = false;
+  bool has_subset = false;
   bool allows_connect = false;
+  uint8_t shed_priority = 1;  // 0 low, 1 normal, 2 high.
   // Trace, access and authenticate; authorize and after. Never null.
   std::shared_ptr<const plugins::Chain> early;
   std::shared_ptr<const plugins::Chain> late;
@@ -57,7 +60,7 @@ struct alignas(64) CompiledRoute : Pinned {
   int64_t timeout_ns = 15'000'000'000;
   int64_t idle_timeout_ns = 300'000'000'000;
   int64_t total_timeout_ns = 0;
-  uint8_t shed_priority = 1;  // 0 low, 1 normal, 2 high.
+  // Of both a request takes a view, which ends with the second line.
   std::string name;
   std::string upstream;
 

@@ -73,7 +73,22 @@ bool Exchange::IsMisdirected(const ListenerRules& rules) const {
   return rules.tls->ScopeOf(request_.authority) != secure->client_auth_scope();
 }
 
+void Exchange::OnRequestTarget(absl::string_view target) {
+  if (listener_.rules == nullptr) return;
+  ahead_ = listener_.rules->routes.LookAhead("", target.substr(0, target.find('?')));
+}
+
+void Exchange::FetchAhead() {
+  const uint64_t payload = ahead_.Advance();
+  if (payload == 0) return;
+  // What CompiledRoute has in front.
+  const auto* const route = reinterpret_cast<const char*>(payload);
+  __builtin_prefetch(route);
+  __builtin_prefetch(route + 64);
+}
+
 void Exchange::OnRequestHead(bool end) {
+  FetchAhead();
   request_ended_ = request_passed_ = end;
   if (end) summary_.request_end_ns = summary_.start_ns;
   NoteTarget();
@@ -81,6 +96,7 @@ void Exchange::OnRequestHead(bool end) {
   const ListenerRules& rules = *listener_.rules;
   max_body_bytes_ = rules.max_body_bytes;
   const Client client = FindClient(rules);
+  FetchAhead();
   client_ip_ = client.ip;
   scheme_ = client.scheme;
   is_peer_trusted_ = client.is_peer_trusted;

@@ -84,6 +84,7 @@ class Exchange final : public plugins::Stream,
 
   // http::ServerStreamEvents.
   http::RequestHead& request_head() override { return request_; }
+  void OnRequestTarget(absl::string_view target) override;
   void OnRequestHead(bool end) override;
   void OnBadRequest(const http::LocalError& error) override;
   void OnRequestBody(net::Buffer&& body) override;
@@ -123,6 +124,7 @@ class Exchange final : public plugins::Stream,
   Client FindClient(const ListenerRules& rules);
   bool IsMisdirected(const ListenerRules& rules) const;
   bool NormalisePath();
+  void FetchAhead();
   bool MatchRoute();
   void ChooseUpstream();
   void AnswerUnmatched();
@@ -213,6 +215,7 @@ class Exchange final : public plugins::Stream,
   const CompiledRoute* route_ = nullptr;           // Pinned.
   const GlobalChain* global_ = nullptr;            // Pinned.
   std::shared_ptr<const plugins::Chain> overlay_;  // The late chain, where a consumer has its own.
+  match::Table::Ahead ahead_;
   match::MatchResult match_;
   mutable match::Captures* captures_ = nullptr;  // In the arena; read when first asked for.
   AttemptList attempts_;

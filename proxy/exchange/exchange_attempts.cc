@@ -75,7 +75,7 @@ std::optional<uint32_t> Exchange::PickEndpoint(upstream::Cluster& cluster) {
       return std::find(tried.pools.begin(), tried.pools.end(), pool) != tried.pools.end();
     };
   }
-  if (route_->subset == nullptr) return cluster.balancer().Pick(request);
+  if (!route_->has_subset) return cluster.balancer().Pick(request);
   return cluster.balancer().PickFrom(SubsetKeyOf(*route_->subset, request_.headers, arena_),
                                      request);
 }
@@ -296,7 +296,7 @@ void Exchange::OnAttemptReset(ResetReason reason, Attempt& attempt) {
 // --- Another one ---------------------------------------------------------------------------------
 
 const upstream::RetryPolicy* Exchange::Policy() const {
-  if (route_->retry != nullptr) return route_->retry.get();
+  if (route_->has_retry) return route_->retry.get();
   const upstream::Cluster* cluster = FindCluster();
   return cluster == nullptr ? nullptr : cluster->settings().retry.get();
 }

@@ -99,6 +99,9 @@ class ServerStreamEvents {
  public:
   // Where the codec writes the head before OnRequestHead(), with the arena behind its headers.
   virtual RequestHead& request_head() = 0;
+  // Before the head is written, and perhaps not: its target as it came, which is valid during the
+  // call. For what is better begun early.
+  virtual void OnRequestTarget(absl::string_view target) {}
   // The head is there. `end`: the request has no body.
   virtual void OnRequestHead(bool end) = 0;
   // Instead of OnRequestHead(): what came is no acceptable request. To be answered, logged and

@@ -67,7 +67,9 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   if (route.shed_priority() == v1::Route::SHED_PRIORITY_LOW) compiled.shed_priority = 0;
   if (route.shed_priority() == v1::Route::SHED_PRIORITY_HIGH) compiled.shed_priority = 2;
   compiled.subset = ToSubsetChoice(route);
+  compiled.has_subset = compiled.subset != nullptr;
   if (route.has_retry()) compiled.retry = ToRetryPolicy(route.retry());
+  compiled.has_retry = compiled.retry != nullptr;
   return compiled;
 }
 

@@ -259,6 +259,7 @@ void ServerConnection::BeginExchange(absl::string_view raw_text) {
   ++requests_;
   exchange_ = host_.acceptor().NewStream(*this);
   if (exchange_ == nullptr) return RefuseForOverload();
+  exchange_->OnRequestTarget(raw.target);
   RequestHead& head = exchange_->request_head();
   ConnectionUse use;
   const LocalError error = AdoptRequest(raw, raw_text, host_.settings().underscores, head, use);

@@ -196,6 +196,7 @@ void IncomingStream::OnHeadersEnd(bool end) {
   has_head_ = true;
   has_end_ = has_told_end_ = end;
   RequestHead& head = exchange_->request_head();
+  exchange_->OnRequestTarget(connection_->reader_.target());
   const LocalError error = connection_->reader_.Finish(end, head);
   method_ = head.method_id;
   if (error.status != 0) {

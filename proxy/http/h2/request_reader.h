@@ -29,6 +29,9 @@ class RequestReader {
   bool OnTrailer(absl::string_view name, absl::string_view value, const ServerSettings& settings,
                  HeaderMap& trailers);
 
+  // What came as ":path", before it is checked; empty if nothing did.
+  absl::string_view target() const { return target_; }
+
   // A field that nobody reads counts nonetheless.
   void Skip(absl::string_view name, absl::string_view value) {
     bytes_ += name.size() + value.size() + kFieldOverhead;
