@@ -3,8 +3,7 @@
 // Three steps, each sooner than the next (net/buffer.h):
 //   half of it is lent   queues in front of slow readers are kept short (net::Connection)
 //   all of it is lent    new requests are answered 503, and the connections that hold most are
-//   ended,
-//                        until an eighth is free
+//                        ended, until an eighth is free
 //
 // The largest first, because under pressure only who does not read has a long queue: a transfer
 // that moves empties its own every turn. What holds little is left alone: ending it would free

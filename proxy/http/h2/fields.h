@@ -11,14 +11,14 @@
 
 namespace sluice::http::h2 {
 
+// What HTTP/1.1 proves with that the server has read the request; HTTP/2 has no use for it.
+inline constexpr absl::string_view kWebSocketKey = "sec-websocket-key";
+
 // A list of fields, reused from message to message. Refers to the head it was made from, until the
 // next call.
 //
 // Never holds what belongs to one connection only (Connection, Transfer-Encoding, Upgrade, ...).
 // "te: trailers" is the one form of TE that HTTP/2 knows (RFC 9113 section 8.2.2).
-// What HTTP/1.1 proves with that the server has read the request; HTTP/2 has no use for it.
-inline constexpr absl::string_view kWebSocketKey = "sec-websocket-key";
-
 class FieldList {
  public:
   void MakeRequest(const RequestHead& head, absl::string_view scheme);

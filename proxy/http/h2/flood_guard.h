@@ -4,13 +4,11 @@
 // Four budgets, each a bucket that fills slowly by itself and quickly by honest work, so that no
 // client that does what it came for meets one:
 //   control   SETTINGS, PING, PRIORITY, unknown frames, frames without content (CVE-2019-9512,
-//   9513,
-//             9515, 9518); earned by streams and DATA
+//             9513, 9515, 9518); earned by streams and DATA
 //   windows   WINDOW_UPDATE, and DATA that a tiny window cuts to crumbs (CVE-2019-9511, 9517);
 //             earned by streams and by DATA that is sent
 //   resets    streams that the client resets, and those that we reset for its faults
-//   (CVE-2023-44487,
-//             CVE-2025-8671); earned by streams that end well
+//             (CVE-2023-44487, CVE-2025-8671); earned by streams that end well
 //   block     CONTINUATION frames of one header block (CVE-2024-28182)
 //
 // Frames are counted from their heads on the wire, before nghttp2 sees them: it ignores some in

@@ -33,8 +33,7 @@ std::unique_ptr<const PeerIdentity> IdentityOf(const STACK_OF(CRYPTO_BUFFER) * c
 bool CoversDns(absl::string_view pattern, absl::string_view name);
 
 // Whether a certificate with `names` is of one of `wanted`: DNS names ("*.x" covers one label),
-// URIs
-// ("spiffe://x/*" covers all below), addresses of mail, IP addresses.
+// URIs ("spiffe://x/*" covers all below), addresses of mail, IP addresses.
 bool IsOneOf(const Names& names, std::span<const std::string> wanted);
 
 // Whether it is of the server `host`: a DNS name or an IP address.
