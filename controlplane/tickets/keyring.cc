@@ -68,12 +68,19 @@ std::string Keyring::Encode() const {
   return bytes;
 }
 
+bool Keyring::IsDue(absl::Time now, const Schedule& schedule) const {
+  if (secrets_.empty()) return true;
+  const absl::Time since = secrets_.front().since;
+  return now >= since || since > now + 2 * schedule.rotation;
+}
+
 Keyring Keyring::Rotated(absl::Time now, const Schedule& schedule) const {
   Keyring next = *this;
   std::vector<Secret>& secrets = next.secrets_;
   if (secrets.empty()) secrets.push_back({now, seal::RandomBytes(kSecretBytes)});
-  // Not when it was due: until now the one before has sealed.
+  // Not when it was due: until now the one before has sealed. None has sealed later than now.
   secrets.front().since = now;
+  for (Secret& secret : secrets) secret.since = std::min(secret.since, now);
   secrets.insert(secrets.begin(), {now + schedule.rotation, seal::RandomBytes(kSecretBytes)});
   for (size_t i = 2; i < secrets.size(); ++i) {
     const absl::Time ended = secrets[i - 1].since;

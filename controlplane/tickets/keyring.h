@@ -38,8 +38,9 @@ class Keyring {
   static absl::StatusOr<Keyring> Decode(absl::string_view bytes);
   std::string Encode() const;
 
-  // Whether the next secret should seal.
-  bool IsDue(absl::Time now) const { return secrets_.empty() || now >= secrets_.front().since; }
+  // Whether the next secret should seal: its time has come, or lies so far off that a clock which
+  // was ahead has set it, or a longer schedule.
+  bool IsDue(absl::Time now, const Schedule& schedule) const;
 
   // After a rotation at `now`: the next secret seals, a new one is the next, and those go that
   // ended `schedule.keep` ago.

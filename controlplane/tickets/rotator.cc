@@ -64,7 +64,7 @@ void Rotator::Tick() {
       LOG(ERROR) << stored.status().message() << ": new ones are made";
     }
   }
-  if (!keyring.IsDue(clock_.Now())) return;
+  if (!keyring.IsDue(clock_.Now(), schedule_)) return;
   store::CommitMeta meta;
   meta.author = "sluice";
   meta.message = keyring.secrets().empty() ? "ticket keys made" : "ticket keys rotated";

@@ -48,6 +48,22 @@ TEST(KeyringTest, AKeyThatSealedTooLongIsKeptFromWhenItEnded) {
   EXPECT_THAT(late.KeysOf("web"), HasSubstr(First(first.KeysOf("web"))));
 }
 
+// A year later nothing would have been rotated, and nothing forgotten.
+TEST(KeyringTest, AClockThatWasAheadDoesNotStopTheRotation) {
+  const Keyring ahead = After(Keyring().Rotated(kStart + absl::Hours(24 * 365), kSchedule), 3);
+  EXPECT_TRUE(ahead.IsDue(kStart, kSchedule));
+  const Keyring next = ahead.Rotated(kStart, kSchedule);
+  EXPECT_FALSE(next.IsDue(kStart, kSchedule));
+  EXPECT_THAT(next.KeysOf("web"), HasSubstr(First(ahead.KeysOf("web"))));
+  EXPECT_THAT(After(next, 3).KeysOf("web"), Not(HasSubstr(First(ahead.KeysOf("web")))));
+}
+
+TEST(KeyringTest, AShorterScheduleHoldsAtOnce) {
+  const Keyring keyring = Keyring().Rotated(kStart, {absl::Hours(168), absl::Hours(24)});
+  EXPECT_TRUE(keyring.IsDue(kStart, kSchedule));
+  EXPECT_FALSE(keyring.IsDue(kStart, {absl::Hours(168), absl::Hours(24)}));
+}
+
 TEST(KeyringTest, ListenersHaveKeysOfTheirOwn) {
   const Keyring keyring = Keyring().Rotated(kStart, kSchedule);
   EXPECT_NE(keyring.KeysOf("web"), keyring.KeysOf("admin"));
