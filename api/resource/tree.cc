@@ -3,38 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace sluice::resource {
-namespace {
-
-// Bytes of the UTF-8 sequence at the start of `text`; 0 if it is none (RFC 3629: no overlong form,
-// no surrogate, nothing above U+10FFFF).
-size_t SequenceBytes(absl::string_view text) {
-  const auto byte = [text](size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-  };
-  const auto continues = [byte](size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
-    return byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool is_valid = first == 0xE0   ? continues(1, 0xA0)
-                          : first == 0xED ? continues(1, 0x80, 0x9F)
-                                          : continues(1);
-    return is_valid && continues(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const bool is_valid = first == 0xF0   ? continues(1, 0x90)
-                          : first == 0xF4 ? continues(1, 0x80, 0x8F)
-                                          : continues(1);
-    return is_valid && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-}  // namespace
-
 bool TreeBuilder::HoldsResources() const {
   if (open_.size() == 1) return open_[0].type == Node::Type::kList;
   return open_.size() == 2 && open_[0].type == Node::Type::kMap &&
@@ -126,8 +97,10 @@ void TreeBuilder::Complete(Node&& node) {
 uint32_t FirstLineOfBadText(absl::string_view text) {
   uint32_t line = 1;
   while (!text.empty()) {
-    const size_t bytes = text[0] == '\0' ? 0 : SequenceBytes(text);
-    if (bytes == 0) return line;
+    // Nearly all is ASCII.
+    const auto first = static_cast<unsigned char>(text[0]);
+    const size_t bytes = first > 0 && first < 0x80 ? 1 : Utf8CharacterBytes(text);
+    if (bytes == 0 || first == 0) return line;
     if (text[0] == '\n') ++line;
     text.remove_prefix(bytes);
   }

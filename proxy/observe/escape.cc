@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/utf8.h"
+
 namespace sluice::observe {
 
 namespace {
@@ -45,28 +47,6 @@ bool Append(absl::string_view text, char*& out, const char* out_end) {
   std::memcpy(out, text.data(), text.size());
   out += text.size();
   return true;
-}
-
-// The length of the UTF-8 sequence at `in`, which does not begin with an ASCII byte; 0 if it is not
-// valid: too long, a surrogate, above U+10FFFF or cut (Unicode 15, table 3-7).
-size_t SequenceLength(const char* in, const char* end) {
-  const auto byte = [&](int i) { return static_cast<unsigned char>(in[i]); };
-  const auto continues = [&](int i, unsigned char low, unsigned char high) {
-    return end - in > i && byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned char first = byte(0);
-  if (first >= 0xc2 && first <= 0xdf) return continues(1, 0x80, 0xbf) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const unsigned char low = first == 0xe0 ? 0xa0 : 0x80;
-    const unsigned char high = first == 0xed ? 0x9f : 0xbf;
-    return continues(1, low, high) && continues(2, 0x80, 0xbf) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const unsigned char low = first == 0xf0 ? 0x90 : 0x80;
-    const unsigned char high = first == 0xf4 ? 0x8f : 0xbf;
-    return continues(1, low, high) && continues(2, 0x80, 0xbf) && continues(3, 0x80, 0xbf) ? 4 : 0;
-  }
-  return 0;
 }
 
 // One ASCII character that is not plain.
@@ -115,7 +95,7 @@ char* EscapeJson(absl::string_view value, char* out, size_t room) {
     size_t length = 1;
     if (c < 0x80) {
       if (!AppendJsonEscape(c, out, out_end)) return out;
-    } else if ((length = SequenceLength(in, in_end)) == 0) {
+    } else if ((length = Utf8CharacterBytes({in, static_cast<size_t>(in_end - in)})) == 0) {
       length = 1;
       if (!Append("\xef\xbf\xbd", out, out_end)) return out;
     } else if (!Append(absl::string_view(in, length), out, out_end)) {

@@ -9,9 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "base/utf8.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/util/json_util.h"
+#include "proxy/observe/escape.h"
 
 namespace sluice::plugins {
 namespace {
@@ -23,6 +25,8 @@ using google::protobuf::Reflection;
 namespace util = google::protobuf::util;
 
 constexpr size_t kFrameHead = 5;
+// Messages within messages that a query may name: as many as protobuf reads, of JSON or its own.
+constexpr int kMaxDepth = 100;
 
 absl::Status DoesNotFit(absl::string_view name, absl::string_view problem) {
   return absl::InvalidArgumentError(absl::StrCat(name, ": ", problem));
@@ -37,18 +41,10 @@ absl::Status ReadJson(absl::string_view json, Message& message) {
 }
 
 std::string QuotedJson(absl::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (byte < 0x20) {
-      absl::StrAppend(&out, "\\u00", absl::Hex(byte, absl::kZeroPad2));
-    } else {
-      out.push_back(c);
-    }
-  }
+  // "\u0001" for one byte is the longest.
+  std::string out(text.size() * 6 + 2, '"');
+  const char* const end = observe::EscapeJson(text, out.data() + 1, out.size() - 2);
+  out.resize(static_cast<size_t>(end - out.data()));
   out.push_back('"');
   return out;
 }
@@ -82,10 +78,11 @@ bool PutEnum(absl::string_view text, const FieldDescriptor& field, Message& mess
 
 bool PutText(absl::string_view text, const FieldDescriptor& field, Message& message) {
   std::string value(text);
-  if (field.type() == FieldDescriptor::TYPE_BYTES && !absl::WebSafeBase64Unescape(text, &value) &&
-      !absl::Base64Unescape(text, &value)) {
-    return false;
-  }
+  const bool is_value =
+      field.type() == FieldDescriptor::TYPE_BYTES
+          ? absl::WebSafeBase64Unescape(text, &value) || absl::Base64Unescape(text, &value)
+          : IsUtf8(text);
+  if (!is_value) return false;
   return Put(field, message, value, &Reflection::SetString, &Reflection::AddString);
 }
 
@@ -143,7 +140,7 @@ const FieldDescriptor* FindField(const Message& message, absl::string_view name)
 absl::Status PutField(absl::string_view path, absl::string_view text, Message& top) {
   Message* message = &top;
   absl::string_view rest = path;
-  for (;;) {
+  for (int depth = 0; depth < kMaxDepth; ++depth) {
     const size_t dot = rest.find('.');
     const FieldDescriptor* field = FindField(*message, rest.substr(0, dot));
     if (field == nullptr) return DoesNotFit(path, "no such field");
@@ -157,6 +154,7 @@ absl::Status PutField(absl::string_view path, absl::string_view text, Message& t
     message = message->GetReflection()->MutableMessage(message, field);
     rest.remove_prefix(dot + 1);
   }
+  return absl::InvalidArgumentError("a field of a field of more than a hundred");
 }
 
 std::string DecodeQuery(absl::string_view text) {

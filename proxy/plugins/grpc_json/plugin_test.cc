@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "api/validate/transcoding/testing/shop.h"
+#include "google/protobuf/descriptor.pb.h"
 #include "proxy/plugins/testing/plugin_harness.h"
 #include "sluice/plugins/v1/grpc_json.pb.h"
 
@@ -24,11 +26,29 @@ const std::string kItem(
     "a\x10\x05",
     5);
 
+// kShop with `Filter inner = 2` in Filter.
+std::string ShopWithFiltersInFilters() {
+  std::string bytes;
+  absl::Base64Unescape(validate::kShop, &bytes);
+  google::protobuf::FileDescriptorSet set;
+  set.ParseFromString(bytes);
+  for (auto& message : *set.mutable_file(0)->mutable_message_type()) {
+    if (message.name() != "Filter") continue;
+    auto& inner = *message.add_field();
+    inner.set_name("inner");
+    inner.set_number(2);
+    inner.set_label(google::protobuf::FieldDescriptorProto::LABEL_OPTIONAL);
+    inner.set_type(google::protobuf::FieldDescriptorProto::TYPE_MESSAGE);
+    inner.set_type_name(".shop.v1.Filter");
+  }
+  return absl::Base64Escape(set.SerializeAsString());
+}
+
 class GrpcJsonTest : public ::testing::Test {
  protected:
-  void Configure(absl::string_view more = "") {
-    h_.Add(&MakeGrpcJson, absl::StrCat("services: 'shop.v1.Prices' descriptor_set: '",
-                                       validate::kShop, "' ", more));
+  void Configure(absl::string_view more = "", const std::string& shop = validate::kShop) {
+    h_.Add(&MakeGrpcJson,
+           absl::StrCat("services: 'shop.v1.Prices' descriptor_set: '", shop, "' ", more));
   }
   void Answer(std::vector<std::string> frames, const std::string& status = "0",
               const std::string& message = "") {
@@ -101,8 +121,9 @@ TEST_F(GrpcJsonTest, AStatusInTheHeadCountsTooAndIsNotSentOn) {
 
 TEST_F(GrpcJsonTest, WhatDoesNotFitTheMessageIsABadRequest) {
   Configure();
-  for (const char* target : {"/v1/items/7?nothing=1", "/v1/items/7?filter.limit=x",
-                             "/v1/items/7?filter=1", "/v1/items/7?name.x=1"}) {
+  for (const char* target :
+       {"/v1/items/7?nothing=1", "/v1/items/7?filter.limit=x", "/v1/items/7?filter=1",
+        "/v1/items/7?name.x=1", "/v1/items/7?tags=%ff", "/v1/items/%c3"}) {
     h_.Request("GET", target);
     ASSERT_TRUE(h_.has_reply()) << target;
     EXPECT_EQ(h_.response().status, 400) << target;
@@ -118,6 +139,24 @@ TEST_F(GrpcJsonTest, ADeeplyNestedBodyIsRefusedAndNotFollowed) {
   Configure();
   h_.Request("POST", "/v1/items:put", {}, {std::string(100'000, '[')});
   EXPECT_EQ(h_.response().status, 400);
+}
+
+TEST_F(GrpcJsonTest, AFieldDeepDownIsRefusedAndNotFollowed) {
+  Configure("", ShopWithFiltersInFilters());
+  Answer({Frame(kItem)});
+  h_.Request("GET", "/v1/items/7?filter.inner.inner.limit=3");
+  EXPECT_EQ(h_.response().status, 200);
+  std::string path = "filter.";
+  for (int i = 0; i < 100'000; ++i) path += "inner.";
+  h_.Request("GET", absl::StrCat("/v1/items/7?", path, "limit=3"));
+  EXPECT_EQ(h_.response().status, 400);
+}
+
+TEST_F(GrpcJsonTest, WhatIsNotTextInAStatusDoesNotBreakTheJson) {
+  Configure();
+  Answer({}, "5", "%ff%0a");
+  h_.Request("GET", "/v1/items/7");
+  EXPECT_EQ(h_.response_body(), "{\"code\":5,\"message\":\"\xef\xbf\xbd\\n\"}");
 }
 
 TEST_F(GrpcJsonTest, WhatNoRuleHasIsNotFoundAndGrpcPasses) {
