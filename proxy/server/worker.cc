@@ -140,7 +140,7 @@ void Worker::SetOverloadFromAnyThread(const OverloadActions& actions) {
     overload_ = actions;
     exchange_.shed_below = actions.shed_below;
     pool_.KeepTight(actions.shrink);
-    if (actions.shrink) pool_.Release();
+    if (actions.shrink) ReleaseMemory();
     for (auto& [address, listener] : listeners_) listener->SetOverload(actions);
   });
 }
@@ -174,6 +174,11 @@ void Worker::ListHolders(std::vector<MemoryGuard::Holder>& holders) {
   for (const auto& listener : retired_) listener->ListHolders(holders);
 }
 
+void Worker::ReleaseMemory() {
+  pool_.Release();
+  codec_memory_.http2.Release();
+}
+
 void Worker::CountMemory() {
   using observe::WorkersMetric;
   observe::WorkerMetrics& metrics = exchange_.metrics;
@@ -185,7 +190,12 @@ void Worker::CountMemory() {
 }
 
 void Worker::OnTick() {
-  overload_.shrink ? pool_.Release() : pool_.Trim();
+  if (overload_.shrink) {
+    ReleaseMemory();
+  } else {
+    pool_.Trim();
+    codec_memory_.http2.Trim();
+  }
   CountMemory();
   graveyard_.Sweep();
   std::erase_if(retired_, [](const auto& listener) { return listener->is_empty(); });

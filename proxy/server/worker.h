@@ -84,6 +84,8 @@ class Worker final : private MemoryGuard::Owner {
   void ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets);
   void ListHolders(std::vector<MemoryGuard::Holder>& holders) override;
   void OnTick();
+  // What is kept for later goes to the heap.
+  void ReleaseMemory();
   void CountMemory();
 
   const std::string name_;

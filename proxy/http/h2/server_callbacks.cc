@@ -1,5 +1,6 @@
 #include "proxy/http/h2/server_callbacks.h"
 
+#include <algorithm>
 #include <new>
 
 #include "proxy/http/h2/incoming_stream.h"
@@ -13,6 +14,10 @@ constexpr size_t kFrameHead = 9;
 constexpr size_t kMaxHeaderBlock = 256 * 1024;
 
 constexpr uint64_t kManyResets = 1'000'000;
+
+// Stream objects as SessionMemory has pieces.
+constexpr size_t kKeptStreams = 64;
+constexpr size_t kTrimAtOnce = 4096;
 
 ServerConnection& ConnectionOf(void* self) { return *static_cast<ServerConnection*>(self); }
 
@@ -72,10 +77,25 @@ IncomingStream* ServerWorkspace::TakeStream() {
   if (free_.empty()) return new IncomingStream;
   IncomingStream* stream = free_.back().release();
   free_.pop_back();
+  least_free_ = std::min(least_free_, free_.size());
   return stream;
 }
 
 void ServerWorkspace::ReturnStream(IncomingStream* stream) { free_.emplace_back(stream); }
+
+void ServerWorkspace::Trim() {
+  memory_.Trim();
+  const size_t excess = least_free_ <= kKeptStreams ? 0 : (least_free_ - kKeptStreams + 1) / 2;
+  free_.resize(free_.size() - std::min(excess, kTrimAtOnce));
+  least_free_ = free_.size();
+}
+
+void ServerWorkspace::Release() {
+  memory_.Release();
+  free_.clear();
+  free_.shrink_to_fit();
+  least_free_ = 0;
+}
 
 int ServerConnection::Callbacks::OnBeginHeaders(nghttp2_session* session,
                                                 const nghttp2_frame* frame, void* self) {

@@ -24,6 +24,10 @@ class ServerWorkspace {
   ServerWorkspace(const ServerWorkspace&) = delete;
   ServerWorkspace& operator=(const ServerWorkspace&) = delete;
 
+  // As those of SessionMemory, for all that is shared.
+  void Trim();
+  void Release();
+
  private:
   friend class IncomingStream;
   friend class ServerConnection;
@@ -38,6 +42,7 @@ class ServerWorkspace {
   nghttp2_session_callbacks* callbacks_ = nullptr;
   nghttp2_option* option_ = nullptr;
   std::vector<std::unique_ptr<IncomingStream>> free_;
+  size_t least_free_ = 0;  // Fewest that lay there since the last Trim().
 };
 
 }  // namespace sluice::http::h2

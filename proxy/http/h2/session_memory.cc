@@ -1,10 +1,18 @@
 #include "proxy/http/h2/session_memory.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
 namespace sluice::http::h2 {
+namespace {
+
+// Kept of each size for the next streams; and what is given back at once, so that a turn is short.
+constexpr size_t kKept = 256;
+constexpr size_t kTrimAtOnce = 4096;
+
+}  // namespace
 
 SessionMemory::SessionMemory() {
   functions_.mem_user_data = this;
@@ -25,14 +33,34 @@ SessionMemory::SessionMemory() {
   };
 }
 
-SessionMemory::~SessionMemory() {
-  for (Free*& head : free_) {
-    while (head != nullptr) {
-      Free* next = head->next;
-      std::free(reinterpret_cast<Piece*>(head) - 1);
-      head = next;
-    }
+SessionMemory::~SessionMemory() { Release(); }
+
+void SessionMemory::Release() {
+  for (FreeList& list : free_) Drop(list, list.count);
+}
+
+void SessionMemory::Trim() {
+  for (FreeList& list : free_) {
+    const size_t excess = list.least <= kKept ? 0 : (list.least - kKept + 1) / 2;
+    Drop(list, std::min(excess, kTrimAtOnce));
+    list.least = list.count;
   }
+}
+
+void SessionMemory::Drop(FreeList& list, size_t count) {
+  for (; count > 0; --count) {
+    Piece* const piece = reinterpret_cast<Piece*>(list.head) - 1;
+    Take(list, piece->bytes);
+    std::free(piece);
+  }
+}
+
+SessionMemory::Free* SessionMemory::Take(FreeList& list, size_t bytes) {
+  Free* const piece = list.head;
+  list.head = piece->next;
+  list.least = std::min(list.least, --list.count);
+  idle_bytes_ -= bytes;
+  return piece;
 }
 
 void* SessionMemory::Allocate(size_t bytes) {
@@ -43,10 +71,8 @@ void* SessionMemory::Allocate(size_t bytes) {
     ++size_class;
   }
   if (size_class == kClasses) size = bytes;
-  if (size_class < kClasses && free_[size_class] != nullptr) {
-    Free* piece = free_[size_class];
-    free_[size_class] = piece->next;
-    return piece;
+  if (size_class < kClasses && free_[size_class].head != nullptr) {
+    return Take(free_[size_class], size);
   }
   auto* piece = static_cast<Piece*>(std::malloc(sizeof(Piece) + size));
   if (piece == nullptr) throw std::bad_alloc();
@@ -59,9 +85,12 @@ void SessionMemory::Return(void* memory) {
   if (memory == nullptr) return;
   Piece* piece = static_cast<Piece*>(memory) - 1;
   if (piece->size_class == kClasses) return std::free(piece);
+  FreeList& list = free_[piece->size_class];
   auto* free = static_cast<Free*>(memory);
-  free->next = free_[piece->size_class];
-  free_[piece->size_class] = free;
+  free->next = list.head;
+  list.head = free;
+  ++list.count;
+  idle_bytes_ += piece->bytes;
 }
 
 void* SessionMemory::Resize(void* memory, size_t bytes) {
