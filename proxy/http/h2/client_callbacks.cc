@@ -35,6 +35,7 @@ nghttp2_session* ClientConnection::Callbacks::NewSession(ClientConnection& conne
   if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
     throw std::bad_alloc();
   }
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, OnBeginFrame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, OnBeginHeaders);
   nghttp2_session_callbacks_set_on_header_callback2(callbacks, OnHeader);
   nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, OnInvalidHeader);
@@ -51,6 +52,15 @@ nghttp2_session* ClientConnection::Callbacks::NewSession(ClientConnection& conne
   nghttp2_session_callbacks_del(callbacks);
   if (error != 0) throw std::bad_alloc();
   return session;
+}
+
+int ClientConnection::Callbacks::OnBeginFrame(nghttp2_session* session,
+                                              const nghttp2_frame_hd* head, void* self) {
+  ClientConnection& connection = ConnectionOf(self);
+  if (head->type == NGHTTP2_SETTINGS) {
+    connection.window_bound_.OnSettingsBegin(session, connection.streams_);
+  }
+  return 0;
 }
 
 int ClientConnection::Callbacks::OnBeginHeaders(nghttp2_session* session,
@@ -90,14 +100,18 @@ int ClientConnection::Callbacks::OnData(nghttp2_session* session, uint8_t, int32
   return 0;
 }
 
-void ClientConnection::Callbacks::OnSettings(ClientConnection& connection,
-                                             nghttp2_session* session) {
+int ClientConnection::Callbacks::OnSettings(ClientConnection& connection,
+                                            nghttp2_session* session) {
+  if (connection.window_bound_.IsExceeded(session)) {
+    return nghttp2_session_terminate_session(session, NGHTTP2_FLOW_CONTROL_ERROR);
+  }
   const uint32_t allowed =
       nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   connection.max_streams_ = std::min(connection.options_.max_streams, allowed);
   connection.takes_connect_ =
       nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
   if (!std::exchange(connection.has_settings_, true)) connection.TellSettings();
+  return 0;
 }
 
 int ClientConnection::Callbacks::OnDataFrame(ClientConnection& connection,
@@ -125,8 +139,7 @@ int ClientConnection::Callbacks::OnFrame(nghttp2_session* session, const nghttp2
       if (stream != nullptr) stream->OnPeerReset();
       return 0;
     case NGHTTP2_SETTINGS:
-      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) OnSettings(connection, session);
-      return 0;
+      return (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 ? OnSettings(connection, session) : 0;
     case NGHTTP2_GOAWAY:
       connection.must_tell_going_away_ = !connection.is_going_away_;
       connection.is_going_away_ = true;

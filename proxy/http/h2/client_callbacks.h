@@ -12,6 +12,7 @@ namespace sluice::http::h2 {
 struct ClientConnection::Callbacks {
   static nghttp2_session* NewSession(ClientConnection& connection);
 
+  static int OnBeginFrame(nghttp2_session* session, const nghttp2_frame_hd* head, void* self);
   static int OnBeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* self);
   static int OnHeader(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf* name,
                       nghttp2_rcbuf* value, uint8_t flags, void* self);
@@ -29,7 +30,7 @@ struct ClientConnection::Callbacks {
                       size_t bytes, nghttp2_data_source* source, void* self);
 
  private:
-  static void OnSettings(ClientConnection& connection, nghttp2_session* session);
+  static int OnSettings(ClientConnection& connection, nghttp2_session* session);
   static int OnDataFrame(ClientConnection& connection, const nghttp2_frame* frame);
 };
 

@@ -32,6 +32,7 @@
 #include "proxy/http/h2/fields.h"
 #include "proxy/http/h2/frame_writer.h"
 #include "proxy/http/h2/session_memory.h"
+#include "proxy/http/h2/window_bound.h"
 #include "proxy/http/stream.h"
 #include "proxy/net/connection.h"
 
@@ -169,6 +170,7 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
   std::vector<std::unique_ptr<OutgoingStream>> released_;
 
   FrameWriter writer_;
+  WindowBound window_bound_;
   const net::BlockRef* read_block_ = nullptr;  // What nghttp2 is reading from.
   int64_t received_at_ns_ = 0;
   int64_t ping_sent_at_ns_ = 0;  // 0: none is under way.

@@ -94,6 +94,29 @@ TEST_F(ClientConnectionTest, GarbageEndsTheConnectionAndSaysWhy) {
   EXPECT_TRUE(server_->has_goaway);
 }
 
+TEST_F(ClientConnectionTest, ASettingThatLiftsAWindowBeyondItsBoundEndsTheConnection) {
+  Connect();
+  auto call = Get();
+  Turn();
+  // WINDOW_UPDATE by 2^31 - 2^16 on the stream; an initial window of 2^31 - 1.
+  server_->SendRaw({"\0\0\4\x8\0\0\0\0\1\x7f\xff\0\0", 13});
+  server_->SendRaw({"\0\0\6\4\0\0\0\0\0\0\4\x7f\xff\xff\xff", 15});
+  Turn();
+  EXPECT_EQ(server_->goaway_code, NGHTTP2_FLOW_CONTROL_ERROR);
+  EXPECT_EQ(call->reason, ResetReason::kProtocolError);
+  EXPECT_EQ(closed_reason_, ResetReason::kProtocolError);
+}
+
+TEST_F(ClientConnectionTest, ASettingThatFillsWindowsToTheirBoundIsFine) {
+  Connect();
+  auto call = Get();
+  Turn();
+  server_->SendRaw({"\0\0\6\4\0\0\0\0\0\0\4\x7f\xff\xff\xff", 15});
+  server_->Respond(1, {{":status", "200"}});
+  Turn();
+  EXPECT_THAT(call->log, ElementsAre("head 200 end"));
+}
+
 TEST_F(ClientConnectionTest, AFloodOfEmptyDataFramesEndsTheConnection) {
   Connect();
   auto call = Get();

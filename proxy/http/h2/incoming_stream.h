@@ -68,6 +68,7 @@ class IncomingStream final : public ServerStream, private event::Task {
   void OnResponseSent();
 
   int32_t id() const { return id_; }
+  const IncomingStream* next() const { return next_; }
   bool has_head() const { return has_head_; }
   // Both sides, in order.
   bool has_ended() const { return has_end_ && has_sent_end_; }

@@ -68,7 +68,7 @@ class OutgoingStream final : public ClientStream, private event::Task {
   void TakeData(size_t bytes, net::Buffer& out);
 
   int32_t id() const { return id_; }
-  bool is_paused() const { return pauses_ > 0; }
+  const OutgoingStream* next() const { return next_; }
   // Lets go of the connection, which ends.
   void Orphan();
 

@@ -48,6 +48,7 @@ bool IsFault(uint32_t code) {
 nghttp2_session_callbacks* ServerConnection::Callbacks::New() {
   nghttp2_session_callbacks* callbacks = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0) throw std::bad_alloc();
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, OnBeginFrame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, OnBeginHeaders);
   nghttp2_session_callbacks_set_on_header_callback2(callbacks, OnHeader);
   nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, OnInvalidHeader);
@@ -95,6 +96,15 @@ void ServerWorkspace::Release() {
   free_.clear();
   free_.shrink_to_fit();
   least_free_ = 0;
+}
+
+int ServerConnection::Callbacks::OnBeginFrame(nghttp2_session* session,
+                                              const nghttp2_frame_hd* head, void* self) {
+  ServerConnection& connection = ConnectionOf(self);
+  if (head->type == NGHTTP2_SETTINGS) {
+    connection.window_bound_.OnSettingsBegin(session, connection.streams_);
+  }
+  return 0;
 }
 
 int ServerConnection::Callbacks::OnBeginHeaders(nghttp2_session* session,
@@ -170,6 +180,9 @@ int ServerConnection::Callbacks::OnFrame(nghttp2_session* session, const nghttp2
     case NGHTTP2_SETTINGS:
       // The first completes the preface.
       connection.head_began_ns_ = 0;
+      if (connection.window_bound_.IsExceeded(session)) {
+        connection.end_code_ = NGHTTP2_FLOW_CONTROL_ERROR;
+      }
       return 0;
     case NGHTTP2_PING:
       if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) connection.OnPingAnswered();

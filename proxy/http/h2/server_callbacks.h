@@ -11,6 +11,7 @@ namespace sluice::http::h2 {
 struct ServerConnection::Callbacks {
   static nghttp2_session_callbacks* New();
 
+  static int OnBeginFrame(nghttp2_session* session, const nghttp2_frame_hd* head, void* self);
   static int OnBeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* self);
   static int OnHeader(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf* name,
                       nghttp2_rcbuf* value, uint8_t flags, void* self);

@@ -30,6 +30,7 @@
 #include "proxy/http/h2/request_reader.h"
 #include "proxy/http/h2/server_workspace.h"
 #include "proxy/http/h2/stream_ids.h"
+#include "proxy/http/h2/window_bound.h"
 #include "proxy/http/server_codec.h"
 #include "proxy/http/stream.h"
 #include "proxy/net/connection.h"
@@ -130,6 +131,7 @@ class ServerConnection final : public ServerCodec,
   FloodGuard guard_;
   RequestReader reader_;
   StreamIds ids_;
+  WindowBound window_bound_;
 
   IncomingStream* streams_ = nullptr;
 
