@@ -61,6 +61,16 @@ TEST_F(ClientConnectionTest, InvalidFieldsAreErrorsOfTheirStreamAlone) {
   EXPECT_FALSE(connection_->is_going_away());
 }
 
+TEST_F(ClientConnectionTest, AStatusBelow100IsAnErrorAndBringsNoBody) {
+  Connect();
+  auto call = Get();
+  Turn();
+  server_->Respond(1, {{":status", "099"}}, "hello");
+  Turn();
+  EXPECT_THAT(call->log, ElementsAre("reset"));
+  EXPECT_EQ(call->reason, ResetReason::kProtocolError);
+}
+
 TEST_F(ClientConnectionTest, AHeadBeyondTheLimitsIsAnErrorOfItsStream) {
   Connect({}, {.max_header_bytes = 1000, .max_headers = 10});
   TestServer::Fields many = {{":status", "200"}};

@@ -34,12 +34,13 @@ class User final : public http::ClientStreamEvents {
   void OnInformational(ResponseHead&) override { Check(); }
   void OnHead(ResponseHead&, bool end) override {
     Check();
+    has_head_ = true;
     is_over_ = end;
     if (resets_in_head_) std::exchange(stream, nullptr)->Reset(http::ResetReason::kLocalReset);
   }
   void OnBody(net::Buffer&& body) override {
     Check();
-    if (body.empty()) std::abort();
+    if (body.empty() || !has_head_) std::abort();
   }
   void OnEnd(const HeaderMap*) override {
     Check();
@@ -65,6 +66,7 @@ class User final : public http::ClientStreamEvents {
 
   http::Arena arena_;
   const bool resets_in_head_;
+  bool has_head_ = false;
   bool is_over_ = false;
 };
 

@@ -178,7 +178,10 @@ bool OutgoingStream::OnField(absl::string_view name, absl::string_view value) {
   }
   if (name == ":status") {
     head_->status = static_cast<int>(ParseDecimal(value));
-    return true;
+    if (head_->status >= 100) return true;
+    // nghttp2 sees to three digits, and would take a body with it.
+    failure_ = ResetReason::kProtocolError;
+    return false;
   }
   Arena& arena = events_->arena();
   const HeaderId id = LookupHeader(name);
