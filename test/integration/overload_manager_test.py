@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from harness.fleet_case import fetch, metric
+from harness.h2 import NO_ERROR, Http2Client
 from harness.process import Proxy, wait_until
 from harness.raw import Client, Server
 
@@ -126,6 +127,9 @@ class LevelTest(OverloadManagerCase):
             self.press_until(86, "shrink", "end_keep_alive")
             self.assertTrue(idle.is_closed())
         self.assertEqual(self.ask(b"/low").headers["connection"], "close")
+        with Http2Client(self.proxy.port) as client:
+            self.assertEqual(client.get(b"/low")[0], 200)
+            self.assertEqual(client.goaway_code(), NO_ERROR)
         self.press_until(0)
         self.assertNotIn("connection", self.ask(b"/low").headers)
 

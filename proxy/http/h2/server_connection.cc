@@ -322,7 +322,7 @@ void ServerConnection::OnStreamOpen(IncomingStream& stream) {
   }
   stream.next_ = streams_;
   streams_ = &stream;
-  if (++requests_ >= host_.settings().requests_per_connection) Drain();
+  if (++requests_ >= host_.settings().requests_per_connection || host_.is_draining()) Drain();
 }
 
 void ServerConnection::OnStreamClosed(IncomingStream& stream) {
