@@ -7,6 +7,7 @@ import re
 import ssl
 import struct
 import threading
+import time
 import unittest
 import urllib.request
 
@@ -52,7 +53,8 @@ WHOLE = END_HEADERS | END_STREAM
 
 
 def serve(server, connection):
-    """/big has a large body, /slow never answers, the rest echoes."""
+    """/big has a large body, /slow never answers, /late does after the proxy's patience with heads;
+    the rest echoes."""
     while True:
         start, body = server.read_request(connection)
         if start.startswith(b"GET /big"):
@@ -60,6 +62,9 @@ def serve(server, connection):
         elif b" /slow " in start:
             connection.read_to_end()
             return
+        elif b" /late " in start:
+            time.sleep(2)
+            body = b"late"
         connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
 
 
@@ -306,6 +311,13 @@ class AttacksInTheClear(unittest.TestCase):
             client.send(frame(WINDOW_UPDATE, 0, stream, number(0x7fff0000)) +
                         frame(SETTINGS, 0, 0, setting(WINDOW, 0x7fffffff)))
             self.assertEqual(client.goaway_code(), FLOW_CONTROL_ERROR)
+
+    def test_a_malformed_request_is_no_head_that_is_waited_for(self):
+        with self.watched():
+            client = self.client()
+            stream = client.open(head(path=b"/late"))
+            client.open(head(authority=None))
+            self.assertEqual(client.finish(stream), (200, b"late"))
 
     def test_an_id_that_was_used_ends_the_connection(self):
         with self.watched():

@@ -112,8 +112,8 @@ int ServerConnection::Callbacks::OnBeginHeaders(nghttp2_session* session,
   ServerConnection& connection = ConnectionOf(self);
   connection.reader_.Begin();
   connection.head_began_ns_ = connection.io_.loop.now_ns();
+  const int32_t id = connection.head_of_ = frame->hd.stream_id;
   if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-  const int32_t id = frame->hd.stream_id;
   IncomingStream* stream = connection.workspace_.TakeStream();
   if (!stream->Open(connection, id)) {
     connection.workspace_.ReturnStream(stream);
@@ -232,6 +232,8 @@ int ServerConnection::Callbacks::OnFrameNotSent(nghttp2_session* session,
 int ServerConnection::Callbacks::OnStreamClose(nghttp2_session* session, int32_t id, uint32_t code,
                                                void* self) {
   ServerConnection& connection = ConnectionOf(self);
+  // The rest of a head that nghttp2 has found malformed is waited for by nobody.
+  if (id == connection.head_of_) connection.head_began_ns_ = 0;
   IncomingStream* stream = StreamOf(session, id);
   if (stream == nullptr) return 0;
   if (code == NGHTTP2_NO_ERROR && stream->has_ended()) {

@@ -144,6 +144,7 @@ class ServerConnection final : public ServerCodec,
   int64_t received_at_ns_;
   int64_t idle_since_ns_;
   int64_t head_began_ns_;        // Of a header block under way, or of the preface; 0: none.
+  int32_t head_of_ = 0;          // The stream of the last header block.
   int64_t ping_sent_at_ns_ = 0;  // 0: none is under way.
   int64_t drain_began_ns_ = 0;
   uint64_t requests_ = 0;
