@@ -312,6 +312,23 @@ class AttacksInTheClear(unittest.TestCase):
                         frame(SETTINGS, 0, 0, setting(WINDOW, 0x7fffffff)))
             self.assertEqual(client.goaway_code(), FLOW_CONTROL_ERROR)
 
+    def test_a_client_that_reads_nothing_is_given_up_whatever_it_sends(self):
+        with self.watched():
+            client = self.client(settings=setting(WINDOW, 0x7fffffff))
+            client.send(frame(WINDOW_UPDATE, 0, 0, number(0x7f000000)))
+            for _ in range(50):
+                client.open(head(path=b"/big"))
+
+            def is_given_up():
+                time.sleep(0.05)  # Faster would be a flood.
+                try:
+                    client.send(frame(WINDOW_UPDATE, 0, 0, number(1)))
+                    return False
+                except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+                    return True
+
+            wait_until(is_given_up, "the proxy to close the connection")
+
     def test_a_malformed_request_is_no_head_that_is_waited_for(self):
         with self.watched():
             client = self.client()

@@ -8,10 +8,6 @@
 namespace sluice::http::h2 {
 namespace {
 
-// A response that waits for its client moves at least so much in a flush timeout. Small updates of
-// a window do not hold memory for ever (CVE-2020-12604).
-constexpr uint64_t kLeastFlush = 16 * 1024;
-
 constexpr LocalError kMalformed{400, "malformed_request"};
 constexpr LocalError kBodyTimeout{408, "request_body_timeout"};
 constexpr LocalError kBadTrailers{400, "bad_trailers"};

@@ -30,6 +30,9 @@ class IncomingStream final : public ServerStream, private event::Task {
   // What waits to be sent before is_send_blocked(), and where it ends.
   static constexpr size_t kHighWater = 64 * 1024;
   static constexpr size_t kLowWater = kHighWater / 2;
+  // A response that waits for its client moves at least so much in a flush timeout. Small updates
+  // of a window do not hold memory for ever (CVE-2020-12604).
+  static constexpr uint64_t kLeastFlush = 16 * 1024;
 
   // Makes a used object as good as new. False if there is no memory for an exchange.
   bool Open(ServerConnection& connection, int32_t id);

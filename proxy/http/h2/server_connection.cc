@@ -317,6 +317,7 @@ void ServerConnection::FinishDrain() {
 void ServerConnection::OnStreamOpen(IncomingStream& stream) {
   if (streams_ == nullptr) {
     timer_.SetAt(io_.loop.now_ns() + kSecond);
+    stalled_since_ns_ = 0;
   } else {
     streams_->prev_ = &stream;
   }
@@ -355,12 +356,24 @@ void ServerConnection::OnTimer() {
   if (streams_ == nullptr && now >= idle_since_ns_ + settings.idle_timeout_ns) {
     return Fail(NGHTTP2_NO_ERROR, nullptr);
   }
-  if (!CheckPing(now)) return End(ResetReason::kPeerClosed, nullptr);
+  if (IsStuck(now) || !CheckPing(now)) return End(ResetReason::kPeerClosed, nullptr);
   if (is_draining_ && now >= drain_began_ns_ + kNoticeNs) FinishDrain();
   for (IncomingStream* stream = streams_; stream != nullptr; stream = stream->next_) {
     stream->CheckPace(now);
   }
   ArmTimer();
+}
+
+// What streams must move (incoming_stream.h) the connection must, too: resets of those that do not
+// wait behind it.
+bool ServerConnection::IsStuck(int64_t now_ns) {
+  if (socket_.is_flushed()) stalled_since_ns_ = 0;
+  if (socket_.is_flushed() || now_ns < stalled_since_ns_ + settings_.flush_timeout_ns) return false;
+  const uint64_t moved = socket_.bytes_sent() - sent_before_stall_;
+  const bool is_stuck = stalled_since_ns_ != 0 && moved < IncomingStream::kLeastFlush;
+  stalled_since_ns_ = now_ns;
+  sent_before_stall_ = socket_.bytes_sent();
+  return is_stuck;
 }
 
 // False: the client is gone.

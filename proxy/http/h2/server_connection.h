@@ -14,7 +14,8 @@
 // together they hold at most twice as much. Responses wait in their streams' queues, of which the
 // exchanges are told; frames are made only as fast as the socket takes them.
 //
-// A client that costs more than it asks for (flood_guard.h) is told ENHANCE_YOUR_CALM and closed.
+// A client that costs more than it asks for (flood_guard.h) is told ENHANCE_YOUR_CALM and closed;
+// one that does not read what is sent, whatever it says itself, is closed as its streams would be.
 //
 // Thread: its worker's. Ownership: the host's, which deletes it after OnClosed().
 #pragma once
@@ -112,6 +113,7 @@ class ServerConnection final : public ServerCodec,
   void OnTimer();
   void ArmTimer();
   bool CheckPing(int64_t now_ns);
+  bool IsStuck(int64_t now_ns);
   void FinishDrain();
   void OnPingAnswered();
 
@@ -147,6 +149,8 @@ class ServerConnection final : public ServerCodec,
   int32_t head_of_ = 0;          // The stream of the last header block.
   int64_t ping_sent_at_ns_ = 0;  // 0: none is under way.
   int64_t drain_began_ns_ = 0;
+  int64_t stalled_since_ns_ = 0;  // Bytes wait for the socket; 0: none did when it was looked at.
+  uint64_t sent_before_stall_ = 0;
   uint64_t requests_ = 0;
   size_t held_ = 0;  // Of bodies whose exchanges are paused.
   size_t owed_ = 0;  // Of the connection's window, not opened because of held_.
