@@ -175,8 +175,8 @@ const net::SecureLayer* IncomingStream::secure() const { return connection_->soc
 // --- What is received.
 
 void IncomingStream::OnField(absl::string_view name, absl::string_view value) {
-  if (exchange_ == nullptr) return;
   RequestReader& reader = connection_->reader_;
+  if (exchange_ == nullptr) return reader.Skip(name, value);
   const ServerSettings& settings = connection_->host_.settings();
   if (!has_head_) return reader.OnField(name, value, settings, exchange_->request_head());
   if (trailers_ == nullptr) {
