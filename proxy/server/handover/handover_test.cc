@@ -57,6 +57,14 @@ class HandoverTest : public ::testing::Test, public Predecessor::Owner, public S
   void PrepareToLeave(Ready ready) override {
     ++prepared_;
     if (!refusal_.ok()) return ready(refusal_);
+    if (prepares_long_) {
+      ready_ = std::move(ready);
+      return;
+    }
+    ready(Everything());
+  }
+
+  Inheritance Everything() {
     Inheritance all;
     all.lock = Listening();
     all.generation = 42;
@@ -69,7 +77,7 @@ class HandoverTest : public ::testing::Test, public Predecessor::Owner, public S
     all.admin = Listening();
     all.tickets.push_back({"one", {{{1, 2, 3}, {4, 5, 6}}, {{7}, {8}}}});
     all.tickets.push_back({"other", {{{9}, {10}}}});
-    ready(std::move(all));
+    return all;
   }
   void Stay() override { ++stayed_; }
   void Leave(int pid) override { left_to_ = pid; }
@@ -98,6 +106,8 @@ class HandoverTest : public ::testing::Test, public Predecessor::Owner, public S
   net::Fd socket_ = Listening();
   size_t sockets_ = 2;
   absl::Status refusal_;
+  bool prepares_long_ = false;
+  Ready ready_;
   std::unique_ptr<Predecessor> predecessor_;
   int prepared_ = 0;
   int stayed_ = 0;
@@ -167,6 +177,31 @@ TEST_F(HandoverTest, ASecondSuccessorIsRefused) {
   const absl::Status second = Take().status();
   EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(second.message()), HasSubstr("already"));
+}
+
+TEST_F(HandoverTest, ASuccessorThatSaysNothingYetIsNotCutByASecond) {
+  const net::Fd first = ConnectToPredecessor();
+  loop_.RunOnce(absl::Seconds(10));
+  EXPECT_EQ(Take().status().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(Send(first.get(), kTakeover).ok());
+  RunUntil(prepared_);
+}
+
+// The owner would be told to stay while the second one has everything.
+TEST_F(HandoverTest, ASuccessorIsRefusedWhileTheOwnerPreparesForOneThatIsGone) {
+  prepares_long_ = true;
+  net::Fd first = ConnectToPredecessor();
+  ASSERT_TRUE(Send(first.get(), kTakeover).ok());
+  RunUntil(prepared_);
+  first.Close();
+  loop_.RunOnce(absl::Seconds(10));
+  EXPECT_EQ(Take().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(prepared_, 1);
+  ready_(Everything());
+  EXPECT_EQ(stayed_, 1);
+  prepares_long_ = false;
+  EXPECT_TRUE(Take().ok());
+  EXPECT_EQ(stayed_, 1);
 }
 
 TEST_F(HandoverTest, ARefusalSaysWhy) {

@@ -41,14 +41,17 @@ void Predecessor::Forget() {
   timer_.Cancel();
   if (successor_.is_open()) loop_.Remove(successor_.get());
   successor_.Close();
-  if (state_ != State::kLeft) state_ = State::kWaiting;
+  // The owner goes on preparing, and is heard to the end before another comes.
+  if (state_ == State::kHanded) state_ = State::kWaiting;
 }
 
 void Predecessor::OnAccept(net::Fd fd, const net::Address&) {
   const absl::StatusOr<Peer> peer = PeerOf(fd.get());
   // The file's mode lets nobody else in; whoever it is does not get the keys.
   if (!peer.ok() || peer->uid != geteuid()) return;
-  if (state_ != State::kWaiting) return Refuse(fd.get(), "another process is taking over already");
+  if (state_ != State::kWaiting || successor_.is_open()) {
+    return Refuse(fd.get(), "another process is taking over already");
+  }
   // What is written waits for the reader; what is read is there, or is not.
   fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kSendTimeout, sizeof(kSendTimeout));
@@ -87,7 +90,8 @@ void Predecessor::OnPacket(const std::string& text) {
 }
 
 void Predecessor::HandOver(absl::StatusOr<Inheritance> inheritance) {
-  const bool is_gone = state_ != State::kPreparing;
+  state_ = State::kWaiting;
+  const bool is_gone = !successor_.is_open();
   if (!inheritance.ok()) {
     LOG(WARNING) << "not handing over: " << inheritance.status().message();
     if (is_gone) return;

@@ -1,7 +1,7 @@
 // Waits for a process that wants to take this one's place, and hands over to it.
 //
 //   kWaiting    nobody is there
-//   kPreparing  the owner makes itself ready
+//   kPreparing  the owner makes itself ready, for a successor that may be gone meanwhile
 //   kHanded     the successor has everything and is not serving yet; both accept connections
 //   kLeft       it serves: the owner drains
 //
