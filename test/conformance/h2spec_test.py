@@ -1,5 +1,5 @@
 """h2spec: every case of its suites (generic, hpack, http2), in the clear and over TLS, whatever the
-upstreams speak."""
+upstreams speak and whether that is in the clear or over TLS."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ address: 127.0.0.1:{port}
 kind: Upstream
 name: up
 protocol: %s
-endpoints: [{address: "127.0.0.1:%d"}]
+%sendpoints: [{address: "127.0.0.1:%d"}]
 ---
 kind: Route
 name: all
@@ -45,6 +45,9 @@ def large(server, connection):
 
 
 class H2specTest(unittest.TestCase):
+    def setUp(self):
+        self.authority = self.start(Authority())
+
     def run_against(self, proxy, *options):
         """Runs all cases; each is a result of its own."""
         with tempfile.TemporaryDirectory() as directory:
@@ -70,12 +73,17 @@ class H2specTest(unittest.TestCase):
     def origin(self):
         return self.start(Server(large))
 
-    def proxy(self, listener, protocol, upstream, more=""):
-        return self.start(Proxy(CONFIG % (listener, protocol, upstream.port) + more))
+    def proxy(self, listener, protocol, upstream, more="", tls=""):
+        """`tls`: to the upstream."""
+        return self.start(Proxy(CONFIG % (listener, protocol, tls, upstream.port) + more))
 
-    def tls_proxy(self, protocol, upstream):
-        certificate = self.start(Authority()).issue("localhost", "IP:127.0.0.1")
-        return self.proxy(TLS, protocol, upstream, certificate.yaml("server"))
+    def tls_proxy(self, protocol, upstream, tls=""):
+        certificate = self.authority.issue("localhost", "IP:127.0.0.1")
+        return self.proxy(TLS, protocol, upstream, certificate.yaml("server"), tls)
+
+    def trusted(self):
+        """TLS to an upstream whose certificate is of our authority."""
+        return "tls: {ca_certificates: {from_file: %s}}\n" % self.authority.pem
 
     def test_http1_upstream(self):
         self.run_against(self.proxy(CLEAR, "http1", self.origin()))
@@ -91,6 +99,14 @@ class H2specTest(unittest.TestCase):
     def test_tls_with_an_http2_upstream(self):
         upstream = self.proxy(CLEAR, "http1", self.origin())
         self.run_against(self.tls_proxy("http2", upstream), "--tls", "--insecure")
+
+    def test_http2_upstream_over_tls(self):
+        upstream = self.tls_proxy("http1", self.origin())
+        self.run_against(self.proxy(CLEAR, "http2", upstream, tls=self.trusted()))
+
+    def test_tls_with_an_http2_upstream_over_tls(self):
+        upstream = self.tls_proxy("http1", self.origin())
+        self.run_against(self.tls_proxy("http2", upstream, self.trusted()), "--tls", "--insecure")
 
 
 if __name__ == "__main__":
