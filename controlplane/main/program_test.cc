@@ -104,13 +104,14 @@ TEST_F(ProgramTest, WhatWasAppliedIsThereAfterARestart) {
   EXPECT_EQ(proxy.replica().resources().size(), 2u);
 }
 
-TEST_F(ProgramTest, AWrongSealKeyIsSaidAtTheStart) {
+TEST_F(ProgramTest, AMissingSealKeyIsSaidAtTheStart) {
   Start();
   program_.reset();
   Options options = OptionsFor(dir_.path());
   options.seal_key_file = dir_.path() + "/elsewhere";
   const absl::Status status = Program::Start(options).status();
-  EXPECT_THAT(std::string(status.message()), HasSubstr("put it back, or say with --seal-key-file"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("put its file back, or say with --seal-key-file"));
 }
 
 TEST_F(ProgramTest, WhatAConnectedProxyCannotReadIsRefusedUnlessAllowed) {

@@ -104,11 +104,13 @@ absl::Status CreateKeyFile(const std::string& path) {
   if (unlink(unfinished.c_str()) != 0 && errno != ENOENT) return SystemError(path);
   const int fd = open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return SystemError(path);
+  const std::string key = RandomBytes(kKeyBytes);
   const absl::Status written = WriteWhole(
       fd,
       absl::StrCat("# Seals what sluice-controlplane keeps on disk. Without it nothing of that\n"
-                   "# can be read: keep a copy, and not beside the copies of the data.\n",
-                   absl::BytesToHexString(RandomBytes(kKeyBytes)), "\n"));
+                   "# can be read: keep a copy, and not beside the copies of the data.\n"
+                   "# The key ",
+                   KeyName(key), ":\n", absl::BytesToHexString(key), "\n"));
   close(fd);
   if (!written.ok()) return written;
   // Not over one that has come to be there.

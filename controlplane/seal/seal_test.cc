@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "controlplane/seal/key_file.h"
@@ -66,6 +67,14 @@ TEST(SealerTest, AKeyThatIsMissingIsNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("sealed with the key "));
 }
 
+TEST(SealerTest, AKeyHasANameThatIsNotItself) {
+  const Sealer sealer({kTwo, kOne});
+  EXPECT_EQ(sealer.key_name(), KeyName(kTwo));
+  EXPECT_EQ(Sealer::KeyNameOf(Sealer({kOne}).Seal("x", "")), KeyName(kOne));
+  EXPECT_EQ(KeyName(kOne).size(), 16u);
+  EXPECT_THAT(KeyName(kOne), Not(HasSubstr("3131")));
+}
+
 TEST(RandomTest, IsOfTheSizeAskedForAndNeverTheSame) {
   EXPECT_EQ(RandomBytes(1000).size(), 1000u);
   EXPECT_NE(RandomBytes(16), RandomBytes(16));
@@ -98,6 +107,9 @@ TEST(KeyFileTest, WhatIsCreatedIsItsOwnersAndCanBeRead) {
   const auto sealer = ReadKeyFile(path);
   ASSERT_TRUE(sealer.ok()) << sealer.status();
   EXPECT_EQ(*(*sealer)->Open((*ReadKeyFile(path))->Seal("x", ""), ""), "x");
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  EXPECT_THAT(text.str(), HasSubstr("# The key " + (*sealer)->key_name() + ":\n"));
 }
 
 TEST(KeyFileTest, OneThatIsThereIsNeverWrittenOver) {

@@ -35,6 +35,8 @@ std::string IdOf(absl::string_view key) {
 
 }  // namespace
 
+std::string KeyName(absl::string_view key) { return absl::BytesToHexString(IdOf(key)); }
+
 Sealer::Sealer(const std::vector<std::string>& keys) {
   for (const std::string& key : keys) {
     keys_.push_back({IdOf(key), {}});
@@ -62,11 +64,11 @@ absl::StatusOr<std::string> Sealer::Open(absl::string_view sealed, absl::string_
   const auto key = std::find_if(keys_.begin(), keys_.end(),
                                 [id](const Key& candidate) { return candidate.id == id; });
   if (key == keys_.end()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "it is sealed with the key ", absl::BytesToHexString(id), ", and there is only ",
-        absl::StrJoin(keys_, ", ", [](std::string* out, const Key& candidate) {
-          absl::StrAppend(out, absl::BytesToHexString(candidate.id));
-        })));
+    return absl::FailedPreconditionError(
+        absl::StrCat("it is sealed with the key ", KeyNameOf(sealed), ", and there is only ",
+                     absl::StrJoin(keys_, ", ", [](std::string* out, const Key& candidate) {
+                       absl::StrAppend(out, absl::BytesToHexString(candidate.id));
+                     })));
   }
   const size_t size = sealed.size() - kHeadBytes - GCM_DIGEST_SIZE;
   std::string plain(size, '\0');
@@ -84,6 +86,12 @@ absl::StatusOr<std::string> Sealer::Open(absl::string_view sealed, absl::string_
 
 bool Sealer::IsCurrent(absl::string_view sealed) const {
   return sealed.substr(0, kKeyIdBytes) == keys_.front().id;
+}
+
+std::string Sealer::key_name() const { return absl::BytesToHexString(keys_.front().id); }
+
+std::string Sealer::KeyNameOf(absl::string_view sealed) {
+  return absl::BytesToHexString(sealed.substr(0, kKeyIdBytes));
 }
 
 }  // namespace sluice::seal

@@ -19,6 +19,9 @@ namespace sluice::seal {
 inline constexpr size_t kKeyBytes = 32;
 inline constexpr size_t kKeyIdBytes = 8;
 
+// What messages call a key: 16 hexadecimal digits, from which nobody learns the key.
+std::string KeyName(absl::string_view key);
+
 class Sealer {
  public:
   // `keys` are kKeyBytes each, at least one: the first seals, all open.
@@ -35,6 +38,9 @@ class Sealer {
 
   // Whether the key that seals has sealed it.
   bool IsCurrent(absl::string_view sealed) const;
+  // The name of the key that seals, and of the one that has sealed `sealed`.
+  std::string key_name() const;
+  static std::string KeyNameOf(absl::string_view sealed);
 
  private:
   struct Key {

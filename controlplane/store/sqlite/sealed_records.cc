@@ -26,19 +26,33 @@ absl::StatusOr<std::string> ReadProof(Database& db) {
   return proof;
 }
 
+// `proof`: of what is stored; empty: nothing is sealed yet.
 absl::StatusOr<std::unique_ptr<const seal::Sealer>> ReadKeys(const std::string& key_file,
-                                                             bool may_create) {
+                                                             absl::string_view proof) {
   auto sealer = seal::ReadKeyFile(key_file);
   if (sealer.ok() || !absl::IsNotFound(sealer.status())) return sealer;
-  if (!may_create) {
-    return absl::NotFoundError(absl::StrCat(sealer.status().message(),
-                                            ": what is stored was sealed with it; put it back, or "
-                                            "say with --seal-key-file where it is"));
+  if (!proof.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat(sealer.status().message(), ": what is stored is sealed with the key ",
+                     seal::Sealer::KeyNameOf(proof),
+                     "; put its file back, or say with --seal-key-file where it is"));
   }
   RETURN_IF_ERROR(seal::CreateKeyFile(key_file));
   LOG(INFO) << "made the key that seals what is stored: " << key_file
             << "; keep a copy, without it nothing stored can be read";
   return seal::ReadKeyFile(key_file);
+}
+
+// Whether the keys are those of what is stored; `opened`: what became of its proof.
+absl::Status Judge(const absl::Status& opened, const std::string& key_file) {
+  if (opened.ok()) return opened;
+  return absl::Status(
+      opened.code(),
+      absl::StrCat("seal key file ", key_file, ": does not open what is stored: ", opened.message(),
+                   absl::IsFailedPrecondition(opened)
+                       ? "; add the line of that key behind what is there, or say with "
+                         "--seal-key-file where it is"
+                       : "; the data directory is damaged: restore a copy of it"));
 }
 
 absl::StatusOr<std::vector<std::string>> Digests(Database& db) {
@@ -101,17 +115,13 @@ absl::StatusOr<std::unique_ptr<const seal::Sealer>> OpenSeal(Database& db,
                                                              const std::string& key_file) {
   ASSIGN_OR_RETURN(const std::string proof, ReadProof(db));
   const bool is_sealed = !proof.empty();
-  ASSIGN_OR_RETURN(std::unique_ptr<const seal::Sealer> sealer, ReadKeys(key_file, !is_sealed));
-  if (is_sealed) {
-    const absl::Status opened = sealer->Open(proof, kProof).status();
-    if (!opened.ok()) {
-      return absl::Status(opened.code(),
-                          absl::StrCat("seal key file ", key_file,
-                                       ": does not open what is stored: ", opened.message()));
-    }
-  }
+  ASSIGN_OR_RETURN(std::unique_ptr<const seal::Sealer> sealer, ReadKeys(key_file, proof));
+  if (is_sealed) RETURN_IF_ERROR(Judge(sealer->Open(proof, kProof).status(), key_file));
   if (!is_sealed || !sealer->IsCurrent(proof)) {
     RETURN_IF_ERROR(SealAll(db, *sealer, is_sealed));
+    LOG(INFO) << "sealed what is stored with the key " << sealer->key_name()
+              << (is_sealed ? "; copies from before need the key " + seal::Sealer::KeyNameOf(proof)
+                            : "");
   }
   // The log may still hold pages from before, even if it was an earlier start that has sealed.
   // Somebody else who reads the database at this moment keeps it from being cut; the next start

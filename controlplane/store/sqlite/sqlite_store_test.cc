@@ -8,8 +8,10 @@
 #include <fstream>
 #include <iterator>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "api/resource/digest.h"
+#include "controlplane/seal/sealer.h"
 #include "controlplane/store/sqlite/schema.h"
 #include "controlplane/store/testing/commit_writer.h"
 #include "controlplane/store/testing/store_contract.h"
@@ -200,17 +202,78 @@ TEST(SealTest, ANewKeyInFrontSealsEverythingAndTheOldOneMayGo) {
   EXPECT_EQ(store->Load()->tickets->bytes, "3");
 }
 
-TEST(SealTest, AWrongOrMissingKeyIsSaidAtOnceAndIsNotReplaced) {
+// Of the key that WriteKeys() makes of a digit.
+std::string NameOfKey(char digit) {
+  return seal::KeyName(absl::HexStringToBytes(std::string(64, digit)));
+}
+
+std::string WhyNotOpen(const TempDir& dir) {
+  return std::string(SqliteStore::Open(dir.path(), {}).status().message());
+}
+
+TEST(SealTest, ADataDirectoryWithoutItsKeySaysWhichItNeedsAndMakesNone) {
   TempDir dir;
   const std::string keys = dir.path() + ".seal-key";
+  WriteKeys(keys, {'1'});
   ASSERT_TRUE(SqliteStore::Open(dir.path(), {}).ok());
   ASSERT_TRUE(std::filesystem::remove(keys));
-  const absl::Status missing = SqliteStore::Open(dir.path(), {}).status();
-  EXPECT_THAT(std::string(missing.message()), HasSubstr("--seal-key-file"));
+  EXPECT_EQ(
+      WhyNotOpen(dir),
+      absl::StrCat("seal key file ", keys,
+                   ": No such file or directory: what is stored is sealed with the key ",
+                   NameOfKey('1'), "; put its file back, or say with --seal-key-file where it is"));
   EXPECT_FALSE(std::filesystem::exists(keys));
-  WriteKeys(keys, {'3'});
-  const absl::Status wrong = SqliteStore::Open(dir.path(), {}).status();
-  EXPECT_THAT(std::string(wrong.message()), HasSubstr(keys + ": does not open what is stored"));
+}
+
+TEST(SealTest, ADataDirectoryWithAnothersKeySaysWhichItNeedsAndWhichItGot) {
+  TempDir dir;
+  const std::string keys = dir.path() + ".seal-key";
+  WriteKeys(keys, {'1'});
+  ASSERT_TRUE(SqliteStore::Open(dir.path(), {}).ok());
+  std::filesystem::remove(keys);
+  WriteKeys(keys, {'3', '4'});
+  EXPECT_EQ(
+      WhyNotOpen(dir),
+      absl::StrCat("seal key file ", keys,
+                   ": does not open what is stored: it is sealed with the key ", NameOfKey('1'),
+                   ", and there is only ", NameOfKey('3'), ", ", NameOfKey('4'),
+                   "; add the line of that key behind what is there, or say with "
+                   "--seal-key-file where it is"));
+}
+
+TEST(SealTest, ADataDirectoryWhoseProofIsDamagedSaysSo) {
+  TempDir dir;
+  const std::string keys = dir.path() + ".seal-key";
+  WriteKeys(keys, {'1'});
+  ASSERT_TRUE(SqliteStore::Open(dir.path(), {}).ok());
+  {
+    auto db = OpenFile(dir.path());
+    std::string proof;
+    {
+      Query row(*db, "SELECT proof FROM seal");
+      ASSERT_TRUE(row.Next());
+      proof = row.Text(0);
+    }
+    proof.back() ^= 1;
+    Query write(*db, "UPDATE seal SET proof = ?", Blob{proof});
+    ASSERT_TRUE(write.Run().ok());
+  }
+  EXPECT_THAT(WhyNotOpen(dir), HasSubstr("the data directory is damaged: restore a copy of it"));
+}
+
+TEST(SealTest, ACopyFromBeforeTheKeyWasChangedOpensWithTheOldKeyBehindTheNew) {
+  TempDir dir;
+  TempDir copy;
+  const std::string keys = dir.path() + ".seal-key";
+  const std::string keys_of_copy = copy.path() + ".seal-key";
+  WriteKeys(keys, {'1'});
+  ASSERT_TRUE(CommitWriter(**SqliteStore::Open(dir.path(), {})).Commit({{"a", "1"}}).ok());
+  std::filesystem::copy(dir.path(), copy.path());
+  WriteKeys(keys_of_copy, {'2'});
+  EXPECT_THAT(WhyNotOpen(copy), HasSubstr("sealed with the key " + NameOfKey('1')));
+  std::filesystem::remove(keys_of_copy);
+  WriteKeys(keys_of_copy, {'2', '1'});
+  EXPECT_EQ((*SqliteStore::Open(copy.path(), {}))->Load()->resources[0]->bytes, "1");
 }
 
 TEST(MigrateTest, CopiesTheDatabaseBeforeItTakesAStep) {
