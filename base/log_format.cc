@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/nearest.h"
@@ -80,6 +82,10 @@ constexpr LogOperatorInfo kOperators[] = {
     {"DOWNSTREAM_PEER_DNS_SAN", F::kPeerDns, A::kNone, false,
      "Its DNS names, with commas between."},
     {"DOWNSTREAM_PEER_URI_SAN", F::kPeerUri, A::kNone, false, "Its URIs, with commas between."},
+    {"PROXY_PROTOCOL_TLV", F::kProxyTlv, A::kTlv, false,
+     "What a balancer in front says by version 2 of the PROXY protocol "
+     "(docs/guide/proxy-protocol.md): alpn, authority, unique_id, netns, ssl_version, ssl_cn, "
+     "ssl_cipher, ssl_sig_alg, ssl_key_alg, or any type by its number."},
 };
 
 constexpr std::pair<absl::string_view, absl::string_view> kDefaultMembers[] = {
@@ -112,6 +118,13 @@ constexpr std::pair<absl::string_view, LogField> kPseudoHeaders[] = {
     {":path", F::kPath},
     {":authority", F::kAuthority},
     {":scheme", F::kScheme},
+};
+
+// Of HAProxy's doc/proxy-protocol.txt, section 2.2; those of TLS without their common "subtype".
+constexpr std::pair<absl::string_view, uint8_t> kTlvs[] = {
+    {"alpn", 0x01},        {"authority", 0x02},   {"unique_id", 0x05},
+    {"ssl_version", 0x21}, {"ssl_cn", 0x22},      {"ssl_cipher", 0x23},
+    {"ssl_sig_alg", 0x24}, {"ssl_key_alg", 0x25}, {"netns", 0x30},
 };
 
 bool IsHeaderName(absl::string_view name) {
@@ -221,6 +234,7 @@ class TemplateParser {
       }
       return ParseHeaders(info, *argument, op);
     }
+    if (info.argument == A::kTlv) return ParseTlv(info, argument.value_or(""), op.source);
     if (!argument.has_value()) return absl::OkStatus();
     if (info.argument == A::kNone) return Error(absl::StrCat(info.name, ": takes no argument"));
     op.argument = std::string(*argument);
@@ -251,6 +265,24 @@ class TemplateParser {
     }
     if (IsHeaderName(name)) return absl::OkStatus();
     return Error(absl::StrCat(info.name, ": not a header name: \"", name, "\""));
+  }
+
+  absl::Status ParseTlv(const LogOperatorInfo& info, absl::string_view name,
+                        LogSource& source) const {
+    std::vector<absl::string_view> known;
+    for (const auto& [tlv, type] : kTlvs) {
+      known.push_back(tlv);
+      if (name == tlv) source.tlv = type;
+    }
+    const bool is_number = name.size() == 4 && absl::StartsWith(name, "0x") &&
+                           absl::ascii_isxdigit(static_cast<unsigned char>(name[2])) &&
+                           absl::ascii_isxdigit(static_cast<unsigned char>(name[3]));
+    if (is_number) source.tlv = static_cast<uint8_t>(absl::HexStringToBytes(name.substr(2))[0]);
+    if (source.tlv != 0) return absl::OkStatus();
+    const absl::string_view nearest = Nearest(name, known);
+    return Error(absl::StrCat(
+        info.name, ": must be a name such as authority, or a type such as ", "0xEA, got \"", name,
+        "\"", nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?")));
   }
 
   absl::Status CheckTime(absl::string_view format) const {

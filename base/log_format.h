@@ -68,6 +68,7 @@ enum class LogField : uint8_t {
   kPeerSha256,
   kPeerDns,
   kPeerUri,
+  kProxyTlv,
 };
 
 enum class LogArgument : uint8_t {
@@ -75,6 +76,7 @@ enum class LogArgument : uint8_t {
   kHeader,  // Required: NAME, or NAME?ALTERNATIVE which is printed where NAME is missing.
   kTime,    // Optional: a format of time.
   kUnit,    // Optional: s, ms or us.
+  kTlv,     // Required: a name, or 0x and a number of two digits.
 };
 
 // A row of the table of operators.
@@ -90,6 +92,7 @@ std::span<const LogOperatorInfo> LogOperators();
 struct LogSource {
   LogField field = LogField::kRequestHeader;
   std::string header;  // In lower case; of the two kinds of headers only.
+  uint8_t tlv = 0;     // Its type; of kProxyTlv only.
 };
 
 // One operator of a template.

@@ -57,12 +57,26 @@ TEST(LogFormatTest, ATimeFormatMayHavePercentSigns) {
   EXPECT_EQ(OnlyOperator("%START_TIME(%Y/%m/%d %H:%M:%S.%6f)%").argument, "%Y/%m/%d %H:%M:%S.%6f");
 }
 
+TEST(LogFormatTest, ATlvHasANameOrANumber) {
+  EXPECT_EQ(OnlyOperator("%PROXY_PROTOCOL_TLV(ssl_cn)%").source.tlv, 0x22);
+  EXPECT_EQ(OnlyOperator("%PROXY_PROTOCOL_TLV(0xEa):64%").source.tlv, 0xea);
+  EXPECT_THAT(ErrorOf("%PROXY_PROTOCOL_TLV(authorty)%"), HasSubstr("did you mean authority?"));
+  for (const char* argument : {"", "()", "(0x)", "(0xEAB)", "(0xG0)", "(0x00)", "(234)"}) {
+    EXPECT_THAT(ErrorOf(std::string("%PROXY_PROTOCOL_TLV") + argument + "%"),
+                HasSubstr("a type such as 0xEA"))
+        << argument;
+  }
+}
+
 TEST(LogFormatTest, TheDefaultsAreValid) {
   EXPECT_EQ(ErrorOf(kDefaultLogTemplate), "");
   for (const auto& [name, text] : DefaultLogMembers()) EXPECT_EQ(ErrorOf(text), "") << name;
   for (const LogOperatorInfo& info : LogOperators()) {
     const std::string text = std::string(info.name);
-    EXPECT_EQ(ErrorOf("%" + text + (info.argument == LogArgument::kHeader ? "(A)%" : "%")), "");
+    const char* const argument = info.argument == LogArgument::kHeader ? "(A)"
+                                 : info.argument == LogArgument::kTlv  ? "(alpn)"
+                                                                       : "";
+    EXPECT_EQ(ErrorOf("%" + text + argument + "%"), "");
   }
   EXPECT_EQ(ErrorOf("%START_TIME(" + std::string(kDefaultLogTime) + ")%"), "");
 }

@@ -1,7 +1,7 @@
 // The access record of an exchange that has ended.
 
+#include "proxy/exchange/client_record.h"
 #include "proxy/exchange/exchange.h"
-#include "proxy/net/secure_layer.h"
 #include "proxy/observe/access_record.h"
 
 namespace sluice::exchange {
@@ -58,19 +58,7 @@ void Exchange::WriteLog() {
   record.generation = summary_.generation;
   record.node = worker_.node;
   record.hostname = worker_.hostname;
-  if (const net::SecureLayer* secure = client_.secure()) {
-    record.tls_version = secure->version();
-    record.tls_cipher = secure->cipher();
-    record.server_name = secure->server_name();
-    if (const net::PeerIdentity* const identity = secure->peer()) {
-      record.peer_subject = identity->subject;
-      record.peer_issuer = identity->issuer;
-      record.peer_serial = identity->serial;
-      record.peer_sha256 = identity->sha256;
-      record.peer_dns = identity->dns_list;
-      record.peer_uri = identity->uri_list;
-    }
-  }
+  AddConnection(client_.secure(), client_.proxy_header(), record);
   worker_.log.Write(format, record, *listener_.access_log->file);
 }
 

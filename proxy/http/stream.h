@@ -19,6 +19,7 @@
 
 namespace sluice::net {
 class SecureLayer;
+struct ProxyHeader;
 }  // namespace sluice::net
 
 namespace sluice::http {
@@ -89,6 +90,8 @@ class ServerStream {
   virtual uint64_t connection_id() const = 0;
   // What is known of the TLS that it came over; null if it came in the clear.
   virtual const net::SecureLayer* secure() const = 0;
+  // With which its connection began; null if none named the client.
+  virtual const net::ProxyHeader* proxy_header() const = 0;
 
  protected:
   ~ServerStream() = default;

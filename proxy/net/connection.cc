@@ -68,6 +68,7 @@ Connection::Connection(IoContext& io, Transport transport, event::Phase phase, O
     : io_(io),
       owner_(owner),
       secure_(std::move(transport.secure)),
+      proxy_header_(std::move(transport.proxy_header)),
       fd_(std::move(transport.fd)),
       phase_(phase),
       connecting_(connecting) {}
@@ -200,11 +201,13 @@ bool Connection::OnHandshake() {
   return fd_.is_open();
 }
 
-Fd Connection::Release() {
+Transport Connection::Release() {
   Unschedule();
   io_.loop.Remove(fd_.get(), /*keeps_open=*/true);
   readable_ = false;
-  return std::move(fd_);
+  Transport transport(std::move(fd_));
+  transport.proxy_header = std::move(proxy_header_);
+  return transport;
 }
 
 void Connection::OnEvents(uint32_t events) {

@@ -120,8 +120,8 @@ class Connection final : private event::Handler, private event::Task {
   // Closes now. Nothing is told after it. `abort` sends a reset.
   void Close(bool abort = false);
 
-  // Gives the socket away, unharmed. Nothing may be queued; nothing is told after it.
-  Fd Release();
+  // Gives a plain connection away, unharmed. Nothing may be queued; nothing is told after it.
+  Transport Release();
 
   bool is_open() const { return fd_.is_open(); }
   bool is_connected() const { return !connecting_ && fd_.is_open(); }
@@ -131,6 +131,12 @@ class Connection final : private event::Handler, private event::Task {
   uint64_t bytes_sent() const { return bytes_sent_; }
   // Null on a plain connection.
   const SecureLayer* secure() const { return secure_.get(); }
+  // Null if none named a client.
+  const ProxyHeader* proxy_header() const { return proxy_header_.get(); }
+  // To which the peer connected: of a balancer that said so, the client.
+  Address local_address() const {
+    return proxy_header_ != nullptr ? proxy_header_->destination : LocalAddress(fd_.get());
+  }
   IoContext& io() { return io_; }
 
  private:
@@ -157,6 +163,7 @@ class Connection final : private event::Handler, private event::Task {
   uint64_t bytes_sent_ = 0;
   const Traffic* traffic_ = nullptr;  // Null: not counted.
   const std::unique_ptr<SecureLayer> secure_;
+  std::unique_ptr<const ProxyHeader> proxy_header_;
   Fd fd_;
   const event::Phase phase_;
   bool connecting_;

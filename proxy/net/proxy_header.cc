@@ -19,6 +19,7 @@ constexpr absl::string_view kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr size_t kFixedSize = 16;
 constexpr size_t kIpv4Size = 12;  // Two addresses and two ports.
 constexpr size_t kIpv6Size = 36;
+constexpr size_t kUnixSize = 216;
 
 // Of version 2: the high half of byte 12, and the halves of byte 13.
 constexpr uint8_t kVersion2 = 2;
@@ -88,7 +89,7 @@ ProxyHeader ParseText(absl::string_view bytes) {
   const size_t begin = kTextStart.size();
   if (end - 1 < begin) return header;
   if (!ParseTextAddresses(line.substr(begin, end - 1 - begin), header)) return header;
-  header.size = end + 1;
+  header.size = header.tlvs_at = end + 1;
   header.status = Status::kComplete;
   return header;
 }
@@ -114,9 +115,12 @@ ProxyHeader ParseBinary(absl::string_view bytes) {
   const size_t length = ShortAt(bytes, 14);
   if (ByteAt(bytes, 12) >> 4 != kVersion2 || command > kProxied) return header;
   if (family > kUnix || transport > 2) return header;
-  header.size = kFixedSize + length;
+  header.size = header.tlvs_at = kFixedSize + length;
   const bool has_ip = command == kProxied && (family == kIpv4 || family == kIpv6);
   if (!has_ip) {
+    // All that a sender says of itself is to be discarded, and of no family nobody knows the size.
+    const bool has_tlvs = command == kProxied && family == kUnix && length > kUnixSize;
+    if (has_tlvs) header.tlvs_at = kFixedSize + kUnixSize;
     header.status = Status::kComplete;
     return header;
   }
@@ -135,6 +139,7 @@ ProxyHeader ParseBinary(absl::string_view bytes) {
   header.destination =
       Address(IpAt(bytes, kFixedSize + ip_size, is_ipv6), ShortAt(bytes, ports + 2));
   header.has_addresses = true;
+  header.tlvs_at = kFixedSize + addresses;
   header.status = Status::kComplete;
   return header;
 }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/string_view.h"
 #include "proxy/net/address.h"
+#include "proxy/net/proxy_tlvs.h"
 
 namespace sluice::net {
 
@@ -26,16 +27,19 @@ struct ProxyHeader {
   };
 
   // No more than this of a connection's beginning has to be seen: a line of version 1, or the
-  // fixed part of version 2 with its longest addresses. What follows these is only counted.
+  // fixed part of version 2 with its longest addresses. What follows these is for ProxyTlvs.
   static constexpr size_t kMaxSeen = 16 + 216;
 
   Status status = Status::kInvalid;
-  // Of a complete one: bytes to take off the connection, which may be more than were seen.
+  // Of a complete one: bytes to take off the connection, which may be more than were seen; and
+  // where in them its additions begin, if they mean anything, else `size`.
   size_t size = 0;
+  size_t tlvs_at = 0;
   // False: the sender speaks for itself (LOCAL), or does not know (UNKNOWN, a family without IP).
   bool has_addresses = false;
   Address source;
   Address destination;
+  ProxyTlvs tlvs;  // Empty, until somebody has read them.
 
   // Reads the first bytes of a connection.
   static ProxyHeader Parse(absl::string_view bytes);

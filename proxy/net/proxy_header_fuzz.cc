@@ -1,6 +1,8 @@
 // Any first bytes of a connection as a PROXY protocol header: what was found complete says the same
-// in whatever pieces it comes, and when it is written anew.
+// in whatever pieces it comes, and when it is written anew; what is found of its additions lies
+// within them.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -24,7 +26,18 @@ void CheckWritten(const ProxyHeader& header, ProxyProtocol version) {
   Check(size <= sizeof(text));
   const ProxyHeader again = ProxyHeader::Parse(absl::string_view(text, size));
   Check(again.status == Status::kComplete && again.size == size && again.has_addresses);
+  Check(again.tlvs_at == size);
   Check(again.source == header.source && again.destination == header.destination);
+}
+
+void CheckTlvs(absl::string_view header, size_t at) {
+  Check(at <= header.size());
+  const auto tlvs = sluice::net::ProxyTlvs::Read(header, at);
+  if (!tlvs.has_value()) return;
+  size_t found = 0;
+  for (int type = 0; type < 256; ++type) found += tlvs->Find(static_cast<uint8_t>(type)).size();
+  // Those of TLS count twice.
+  Check(found <= 2 * std::min(header.size() - at, sluice::net::ProxyTlvs::kMaxKept));
 }
 
 }  // namespace
@@ -42,6 +55,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (whole.status == Status::kComplete && whole.has_addresses) {
     CheckWritten(whole, ProxyProtocol::kV1);
     CheckWritten(whole, ProxyProtocol::kV2);
+  }
+  if (whole.status == Status::kComplete && whole.size <= size) {
+    CheckTlvs(bytes.substr(0, whole.size), whole.tlvs_at);
   }
   return 0;
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -26,7 +28,7 @@ ProxyHeaderReader::ProxyHeaderReader(IoContext& io, Fd fd, const Address& peer, 
                                      int64_t timeout_ns, Owner& owner)
     : io_(io),
       owner_(owner),
-      client_(peer),
+      peer_(peer),
       timeout_ns_(timeout_ns),
       fd_(std::move(fd)),
       timer_(io.loop.timers(),
@@ -46,8 +48,8 @@ absl::Status ProxyHeaderReader::Start() {
 
 void ProxyHeaderReader::OnEvents(uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) == 0) return;
-  if (is_understood_) {
-    Skip();
+  if (header_.status == ProxyHeader::Status::kComplete) {
+    TakeHeader();
   } else {
     Look(/*is_end=*/(events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0);
   }
@@ -58,8 +60,8 @@ void ProxyHeaderReader::Look(bool is_end) {
   const ssize_t n = Receive(fd_.get(), seen, sizeof(seen), MSG_PEEK);
   if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) return Fail(/*is_late=*/false);
-  const ProxyHeader header = ProxyHeader::Parse(absl::string_view(seen, static_cast<size_t>(n)));
-  switch (header.status) {
+  header_ = ProxyHeader::Parse(absl::string_view(seen, static_cast<size_t>(n)));
+  switch (header_.status) {
     case ProxyHeader::Status::kNeedsMore:
       return is_end ? Fail(/*is_late=*/false) : void();
     case ProxyHeader::Status::kAbsent:
@@ -67,30 +69,36 @@ void ProxyHeaderReader::Look(bool is_end) {
     case ProxyHeader::Status::kInvalid:
       return Fail(/*is_late=*/false);
     case ProxyHeader::Status::kComplete:
-      break;
+      return TakeHeader();
   }
-  if (header.has_addresses) client_ = header.source;
-  is_understood_ = true;
-  left_ = header.size;
-  Skip();
 }
 
-void ProxyHeaderReader::Skip() {
+void ProxyHeaderReader::TakeHeader() {
   char* const staging = io_.Staging();
-  while (left_ > 0) {
+  while (bytes_.size() < header_.size) {
+    const size_t left = header_.size - bytes_.size();
     const ssize_t n =
-        Receive(fd_.get(), staging, std::min(left_, IoContext::kStagingBytes), /*flags=*/0);
+        Receive(fd_.get(), staging, std::min(left, IoContext::kStagingBytes), /*flags=*/0);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) return Fail(/*is_late=*/false);
-    left_ -= static_cast<size_t>(n);
+    bytes_.append(staging, static_cast<size_t>(n));
   }
+  std::optional<ProxyTlvs> tlvs = ProxyTlvs::Read(bytes_, header_.tlvs_at);
+  if (!tlvs.has_value()) return Fail(/*is_late=*/false);
+  header_.tlvs = *std::move(tlvs);
   HandOn();
 }
 
 void ProxyHeaderReader::HandOn() {
   timer_.Cancel();
   io_.loop.Remove(fd_.get(), /*keeps_open=*/true);
-  owner_.OnProxyHeader(*this, std::move(fd_), client_);
+  Transport transport(std::move(fd_));
+  Address client = peer_;
+  if (header_.has_addresses) {
+    client = header_.source;
+    transport.proxy_header = std::make_unique<const ProxyHeader>(std::move(header_));
+  }
+  owner_.OnProxyHeader(*this, std::move(transport), client);
 }
 
 void ProxyHeaderReader::Fail(bool is_late) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "proxy/net/connection.h"
@@ -20,8 +21,10 @@ class ProxyHeaderReader final : private event::Handler {
  public:
   class Owner {
    public:
-    // `client`: whom the header names; the peer, where it names nobody or there is none.
-    virtual void OnProxyHeader(ProxyHeaderReader& reader, Fd fd, const Address& client) = 0;
+    // `client`: whom the header names; the peer, where it names nobody or there is none. Then the
+    // transport has no header either.
+    virtual void OnProxyHeader(ProxyHeaderReader& reader, Transport transport,
+                               const Address& client) = 0;
     // What came is no header, or, with `is_late`, none came in time. A peer that goes away before
     // it is one of these.
     virtual void OnNoProxyHeader(ProxyHeaderReader& reader, bool is_late) = 0;
@@ -43,20 +46,20 @@ class ProxyHeaderReader final : private event::Handler {
   void OnTimeout() { Fail(/*is_late=*/true); }
   // `is_end`: nothing follows what is there now.
   void Look(bool is_end);
-  // Takes what is left of the header off the connection.
-  void Skip();
+  // Takes the header off the connection.
+  void TakeHeader();
   void HandOn();
   void Fail(bool is_late);
 
   IoContext& io_;
   Owner& owner_;
-  Address client_;
+  const Address peer_;
   const int64_t timeout_ns_;
   Fd fd_;
   event::Timer timer_;
-  size_t left_ = 0;  // Bytes of a header that was understood.
+  ProxyHeader header_;  // Once it was understood.
+  std::string bytes_;   // What was taken of it.
   const bool is_optional_;
-  bool is_understood_ = false;
   bool is_registered_ = false;
 };
 

@@ -30,10 +30,11 @@ class ProxyHeaderReaderTest : public ::testing::Test, public ProxyHeaderReader::
     loop_.RunOnce(absl::ZeroDuration());
   }
 
-  void OnProxyHeader(ProxyHeaderReader&, Fd fd, const Address& client) override {
+  void OnProxyHeader(ProxyHeaderReader&, Transport transport, const Address& client) override {
     client_ = client.ToString();
+    header_ = std::move(transport.proxy_header);
     char rest[1000];
-    const ssize_t n = recv(fd.get(), rest, sizeof(rest), 0);
+    const ssize_t n = recv(transport.fd.get(), rest, sizeof(rest), 0);
     if (n > 0) rest_ = std::string(rest, static_cast<size_t>(n));
     loop_.DeleteLater(std::move(reader_));
   }
@@ -49,6 +50,7 @@ class ProxyHeaderReaderTest : public ::testing::Test, public ProxyHeaderReader::
   Fd peer_;
   std::unique_ptr<ProxyHeaderReader> reader_;
   std::string client_;
+  std::unique_ptr<const ProxyHeader> header_;
   std::string rest_;
   std::optional<bool> failed_late_;
 };
@@ -69,23 +71,41 @@ TEST_F(ProxyHeaderReaderTest, AHeaderMayComeInAnyPieces) {
   EXPECT_EQ(client_, "192.0.2.1:443");
 }
 
-TEST_F(ProxyHeaderReaderTest, TheRestOfALongOneIsReadAndDropped) {
+TEST_F(ProxyHeaderReaderTest, WhatALongOneAddsIsReadToItsEnd) {
   Begin(/*is_optional=*/false);
   std::string bytes("\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff", 16);
   bytes += std::string("\xc0\x00\x02\x01\xc6\x33\x64\x07\x01\xbb\xdc\x04", 12);
-  bytes += std::string(0xffff - 12, 'x');
+  bytes += std::string("\x02\0\x0cshop.example\x04", 16);
+  const size_t left = 0xffff - 12 - 18;
+  bytes += static_cast<char>(left >> 8);
+  bytes += static_cast<char>(left & 0xff);
+  bytes += std::string(left, 'x');
   for (size_t at = 0; at < bytes.size(); at += 5000) {
     EXPECT_EQ(client_, "");
     Send(absl::string_view(bytes).substr(at, 5000));
   }
   EXPECT_EQ(client_, "192.0.2.1:443");
   EXPECT_EQ(rest_, "");
+  ASSERT_NE(header_, nullptr);
+  EXPECT_EQ(header_->destination.ToString(), "198.51.100.7:56324");
+  EXPECT_EQ(header_->tlvs.Find(2), "shop.example");
+}
+
+TEST_F(ProxyHeaderReaderTest, AdditionsThatDoNotFitEndTheConnection) {
+  Begin(/*is_optional=*/true);
+  Send(
+      {"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x10"
+       "\xc0\x00\x02\x01\xc6\x33\x64\x07\x01\xbb\xdc\x04"
+       "\x02\0\x02x",
+       32});
+  EXPECT_EQ(failed_late_, false);
 }
 
 TEST_F(ProxyHeaderReaderTest, WhoSpeaksForItselfIsThePeer) {
   Begin(/*is_optional=*/false);
   Send("PROXY UNKNOWN\r\n");
   EXPECT_EQ(client_, "10.0.0.1:1");
+  EXPECT_EQ(header_, nullptr);
 }
 
 TEST_F(ProxyHeaderReaderTest, AConnectionWithoutOneGoesOnOnlyWhereItIsOptional) {

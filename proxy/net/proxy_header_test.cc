@@ -51,15 +51,17 @@ TEST(ProxyHeaderTest, OfTheUnknownOnlyTheEndOfTheLineMatters) {
   }
 }
 
-TEST(ProxyHeaderTest, BinarySaysBothAddressesAndWhatFollowsThemIsOnlyCounted) {
+TEST(ProxyHeaderTest, BinarySaysBothAddressesAndWhereAdditionsFollowThem) {
   const ProxyHeader v4 = Parse(Binary("2111", kIpv4));
   ASSERT_EQ(v4.status, Status::kComplete);
   EXPECT_EQ(v4.size, 28u);
+  EXPECT_EQ(v4.tlvs_at, 28u);
   EXPECT_EQ(v4.source.ToString(), "192.0.2.1:443");
   EXPECT_EQ(v4.destination.ToString(), "198.51.100.7:56324");
   const ProxyHeader v6 = Parse(Binary("2121", kIpv6 + std::string(60000, 'x')).substr(0, 60));
   ASSERT_EQ(v6.status, Status::kComplete);
   EXPECT_EQ(v6.size, 16u + 36 + 60000);
+  EXPECT_EQ(v6.tlvs_at, 16u + 36);
   EXPECT_EQ(v6.source.ToString(), "[2001:db8::1]:443");
 }
 
@@ -70,7 +72,10 @@ TEST(ProxyHeaderTest, WhoSpeaksForItselfNamesNobody) {
     ASSERT_EQ(header.status, Status::kComplete) << command;
     EXPECT_FALSE(header.has_addresses) << command;
     EXPECT_EQ(header.size, 16u + 216) << command;
+    EXPECT_EQ(header.tlvs_at, header.size) << command;
   }
+  // Of a proxied connection the size of UNIX addresses is known: additions may follow.
+  EXPECT_EQ(Parse(Binary("2131", std::string(219, '\0'))).tlvs_at, 16u + 216);
 }
 
 TEST(ProxyHeaderTest, EveryBeginningOfOneNeedsMore) {

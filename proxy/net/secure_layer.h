@@ -16,6 +16,7 @@
 
 #include "absl/strings/string_view.h"
 #include "proxy/net/buffer.h"
+#include "proxy/net/proxy_header.h"
 #include "proxy/net/socket.h"
 
 namespace sluice::net {
@@ -105,6 +106,8 @@ struct Transport {
 
   Fd fd;
   std::unique_ptr<SecureLayer> secure;  // Null: plain.
+  // With which it began, before TLS; null if that names no client.
+  std::unique_ptr<const ProxyHeader> proxy_header;
 };
 
 }  // namespace sluice::net

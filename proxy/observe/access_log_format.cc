@@ -66,6 +66,7 @@ bool IsText(LogField field) {
     case F::kPeerSha256:
     case F::kPeerDns:
     case F::kPeerUri:
+    case F::kProxyTlv:
       return true;
     default:
       return false;
@@ -261,6 +262,8 @@ class Value {
         return Text(record.peer_dns);
       case F::kPeerUri:
         return Text(record.peer_uri);
+      case F::kProxyTlv:
+        return record.find_tlv == nullptr ? void() : Text(record.find_tlv(record.tlvs, source.tlv));
     }
   }
 

@@ -103,6 +103,20 @@ TEST(AccessLogTextTest, ResponseHeadersAreNotRequestHeaders) {
   EXPECT_EQ(Text("%RESP(Server)% %REQ(Server)%", exchange), "s -\n");
 }
 
+TEST(AccessLogTextTest, WhatABalancerSaidIsAskedForByItsType) {
+  Exchange exchange;
+  EXPECT_EQ(Text("%PROXY_PROTOCOL_TLV(authority)%", exchange), "-\n");
+  exchange.record.tlvs = &exchange;
+  exchange.record.find_tlv = [](const void* context, uint8_t type) -> absl::string_view {
+    EXPECT_NE(context, nullptr);
+    return type == 2 ? "shop.example" : type == 0xea ? "\x01vpce" : "";
+  };
+  EXPECT_EQ(Text("%PROXY_PROTOCOL_TLV(authority)% %PROXY_PROTOCOL_TLV(0xEA)% "
+                 "%PROXY_PROTOCOL_TLV(alpn)%",
+                 exchange),
+            "shop.example \\x01vpce -\n");
+}
+
 TEST(AccessLogTextTest, ALengthCutsTheValueBeforeItsEscapes) {
   Exchange exchange;
   exchange.headers["a"] = "\n\n\n\n";

@@ -83,6 +83,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   record.node = record.hostname = value;
   record.find_header = FindHeader;
   record.headers = &value;
+  record.find_tlv = [](const void* context, uint8_t) {
+    return *static_cast<const absl::string_view*>(context);
+  };
+  record.tlvs = &value;
   record.duration_ns = static_cast<int64_t>(size) - 10;
   record.bytes_sent = UINT64_MAX;
   CheckLine(AccessLogFormat::Text(log_template), record, /*is_json=*/false);

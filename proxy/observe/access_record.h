@@ -25,6 +25,9 @@ struct AccessRecord {
   using FindHeader = bool (*)(const void* context, Side side, absl::string_view name,
                               absl::string_view* value);
 
+  // What a balancer in front said by the PROXY protocol, by the type of its TLV; "" if nothing.
+  using FindTlv = absl::string_view (*)(const void* context, uint8_t type);
+
   int64_t start_unix_ns = 0;
   int64_t duration_ns = -1;           // To the last byte of the response.
   int64_t request_duration_ns = -1;   // To the last byte of the request.
@@ -61,6 +64,9 @@ struct AccessRecord {
   uint64_t generation = 0;
   absl::string_view node;
   absl::string_view hostname;
+
+  FindTlv find_tlv = nullptr;
+  const void* tlvs = nullptr;  // Passed to it.
 
   // Of a client that came over TLS, and of the certificate that it showed.
   absl::string_view tls_version;

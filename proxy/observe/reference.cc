@@ -120,9 +120,9 @@ std::string AccessLogPage() {
       "- In JSON, a value that is one operator alone keeps its type; any other is a string.\n"
       "- A line has at most 16 KiB; long values are cut so that it stays well-formed.\n\n"
       "## Operators\n\n| operator | argument | JSON | prints |\n|---|---|---|---|\n");
-  constexpr absl::string_view kArguments[] = {"-", "`(NAME)` or `(NAME?ALTERNATIVE)`",
-                                              "`(FORMAT)`, optional",
-                                              "`(s)`, `(ms)` or `(us)`; ms by default"};
+  constexpr absl::string_view kArguments[] = {
+      "-", "`(NAME)` or `(NAME?ALTERNATIVE)`", "`(FORMAT)`, optional",
+      "`(s)`, `(ms)` or `(us)`; ms by default", "`(NAME)` or `(0xNN)`"};
   for (const LogOperatorInfo& info : LogOperators()) {
     absl::StrAppend(&page, "| `", info.name, "` | ", kArguments[static_cast<size_t>(info.argument)],
                     " | ", info.is_number ? "number" : "string", " | ", info.meaning, " |\n");

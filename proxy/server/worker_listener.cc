@@ -148,11 +148,11 @@ void WorkerListener::ReadProxyHeader(net::Fd fd, const net::Address& peer) {
   proxy_readers_.insert(std::move(reader));
 }
 
-void WorkerListener::Secure(net::Fd fd, const net::Address& client) {
-  if (spec_->tls == nullptr) return Serve(std::move(fd), client);
+void WorkerListener::Secure(net::Transport transport, const net::Address& client) {
+  if (spec_->tls == nullptr) return Serve(std::move(transport), client);
   ServerHandshake::Owner& owner = *this;
-  auto handshake = std::make_unique<ServerHandshake>(worker_.io, std::move(fd), client, spec_->tls,
-                                                     spec_->tls_handshake_timeout_ns, owner);
+  auto handshake = std::make_unique<ServerHandshake>(
+      worker_.io, std::move(transport), client, spec_->tls, spec_->tls_handshake_timeout_ns, owner);
   if (!handshake->Start().ok()) return CountRejected(ConnectionRejection::kOverload);
   handshakes_.insert(std::move(handshake));
 }
@@ -202,10 +202,10 @@ std::unique_ptr<http::ServerCodec> WorkerListener::TakeConnection(http::ServerCo
   return std::move(connections_.extract(connections_.find(&connection)).value());
 }
 
-void WorkerListener::OnProxyHeader(ProxyHeaderReader& reader, net::Fd fd,
+void WorkerListener::OnProxyHeader(ProxyHeaderReader& reader, net::Transport transport,
                                    const net::Address& client) {
   worker_.io.loop.DeleteLater(TakeReader(reader));
-  Secure(std::move(fd), client);
+  Secure(std::move(transport), client);
 }
 
 void WorkerListener::OnNoProxyHeader(ProxyHeaderReader& reader, bool is_late) {
@@ -229,10 +229,10 @@ void WorkerListener::OnHandshakeFailed(ServerHandshake& handshake, absl::string_
 
 void WorkerListener::OnShed() { CountRejected(ConnectionRejection::kOverload); }
 
-void WorkerListener::OnHttp2(ServerConnection& before, net::Fd fd, const net::BlockRef& block,
-                             const char* begin, const char* end) {
+void WorkerListener::OnHttp2(ServerConnection& before, net::Transport transport,
+                             const net::BlockRef& block, const char* begin, const char* end) {
   worker_.io.loop.DeleteLater(TakeConnection(before));
-  auto connection = MakeHttp2(std::move(fd), before.peer_address(), before.connection_id());
+  auto connection = MakeHttp2(std::move(transport), before.peer_address(), before.connection_id());
   http::h2::ServerConnection& begun = *connection;
   connections_.insert(std::move(connection));
   if (!begun.Start().ok()) return begun.CloseNow();

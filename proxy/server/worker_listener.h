@@ -86,7 +86,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   // The steps of a new connection, each of which hands it to the next: the PROXY protocol, TLS, and
   // the codec.
   void ReadProxyHeader(net::Fd fd, const net::Address& peer);
-  void Secure(net::Fd fd, const net::Address& client);
+  void Secure(net::Transport transport, const net::Address& client);
   // Gives a connection to its codec, or to a relay: by the protocol that TLS agreed on; HTTP/1.1
   // where none was, which finds out by itself if a plain one speaks HTTP/2.
   void Serve(net::Transport transport, const net::Address& peer);
@@ -101,8 +101,8 @@ class WorkerListener final : private net::Acceptor::Owner,
   bool is_draining() const override { return is_draining_ || ends_keep_alive_; }
   http::h1::RawHead& scratch_head() override { return memory_.scratch_head; }
   bool TakesHttp2() const override { return !spec_->http.http2.is_disabled; }
-  void OnHttp2(http::h1::ServerConnection& before, net::Fd fd, const net::BlockRef& block,
-               const char* begin, const char* end) override;
+  void OnHttp2(http::h1::ServerConnection& before, net::Transport transport,
+               const net::BlockRef& block, const char* begin, const char* end) override;
   const stream::Rules* stream_rules() const override {
     return state_.rules == nullptr ? nullptr : spec_->stream.get();
   }
@@ -111,7 +111,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   void OnHttp2Error(uint32_t code) override;
   void OnClosed(http::ServerCodec& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
-  void OnProxyHeader(net::ProxyHeaderReader& reader, net::Fd fd,
+  void OnProxyHeader(net::ProxyHeaderReader& reader, net::Transport transport,
                      const net::Address& client) override;
   void OnNoProxyHeader(net::ProxyHeaderReader& reader, bool is_late) override;
   void OnHandshakeDone(net::tls::ServerHandshake& handshake, net::Transport transport) override;

@@ -175,7 +175,7 @@ absl::Status Relay::OpenTo(const upstream::Endpoint& endpoint) {
   if (settings_->proxy_protocol != net::ProxyProtocol::kNone) {
     char header[net::kMaxProxyHeaderText];
     const size_t size = net::WriteProxyHeader(settings_->proxy_protocol, client_address_,
-                                              net::LocalAddress(client_.connection.fd()), header);
+                                              client_.connection.local_address(), header);
     server_->connection.SendFirst(absl::string_view(header, size));
   }
   RETURN_IF_ERROR(server_->connection.Register());

@@ -1,5 +1,6 @@
 // What is counted and logged of a connection that has ended.
 
+#include "proxy/exchange/client_record.h"
 #include "proxy/observe/access_record.h"
 #include "proxy/stream/relay.h"
 
@@ -12,19 +13,6 @@ bool IsOfOthers(absl::string_view details) {
          details == "upstream_disconnected";
 }
 
-void AddTls(const net::SecureLayer& secure, observe::AccessRecord& record) {
-  record.tls_version = secure.version();
-  record.tls_cipher = secure.cipher();
-  const net::PeerIdentity* const identity = secure.peer();
-  if (identity == nullptr) return;
-  record.peer_subject = identity->subject;
-  record.peer_issuer = identity->issuer;
-  record.peer_serial = identity->serial;
-  record.peer_sha256 = identity->sha256;
-  record.peer_dns = identity->dns_list;
-  record.peer_uri = identity->uri_list;
-}
-
 }  // namespace
 
 void Relay::Record() {
@@ -33,8 +21,7 @@ void Relay::Record() {
   if (listener.access_log == nullptr) return;
   const observe::AccessLogFormat& format = listener.access_log->format;
   const bool wants_local = format.uses_local_address() && client_.connection.is_open();
-  const net::Address local =
-      wants_local ? net::LocalAddress(client_.connection.fd()) : net::Address();
+  const net::Address local = wants_local ? client_.connection.local_address() : net::Address();
   observe::AccessRecord record;
   record.start_unix_ns = worker_.UnixNanos(start_ns_);
   record.duration_ns = end_ns_ - start_ns_;
@@ -58,7 +45,7 @@ void Relay::Record() {
     record.upstream = route_->upstream;
   }
   if (endpoint_ != nullptr) record.upstream_host = endpoint_->name;
-  if (const net::SecureLayer* secure = client_.connection.secure()) AddTls(*secure, record);
+  exchange::AddConnection(client_.connection.secure(), client_.connection.proxy_header(), record);
   worker_.log.Write(format, record, *listener.access_log->file);
 }
 

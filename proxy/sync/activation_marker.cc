@@ -26,9 +26,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "proxy/sync/crc32c.h"
 #include "proxy/sync/record.h"
 
 namespace sluice::sync {

@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "proxy/sync/crc32c.h"
+#include "base/crc32c.h"
 
 namespace sluice::sync {
 namespace {

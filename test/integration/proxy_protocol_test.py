@@ -1,22 +1,25 @@
 """The PROXY protocol: who the client is, said by a load balancer in front, and to an upstream."""
 
 import socket
+import ssl
 import subprocess
 import tempfile
 import unittest
 import urllib.request
 
+from harness.h2 import PREFACE, SETTINGS, Http2Client, frame
 from harness.process import Proxy, Process, free_port, wait_until
 from harness.raw import Client, Server
 from harness.tls import Authority
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+TEMPLATE = "%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %RESPONSE_CODE%"
 
 CONFIG = """
 kind: Listener
 name: public
 address: 127.0.0.1:{port}
-access_log: {path: %(log)s, template: "%%DOWNSTREAM_REMOTE_ADDRESS%% %%RESPONSE_CODE%%"}
+access_log: {path: %(log)s, template: "%(template)s"}
 %(listener)s
 ---
 kind: Upstream
@@ -45,6 +48,10 @@ def v2(address="192.0.2.1", port=4711, command=0x21, rest=b""):
     return SIGNATURE + bytes([command, 0x11]) + len(body).to_bytes(2, "big") + body
 
 
+def tlv(kind, value):
+    return bytes([kind]) + len(value).to_bytes(2, "big") + value
+
+
 def header_of(head, name):
     for line in head.decode("latin-1").split("\r\n"):
         if line.lower().startswith(name + ":"):
@@ -57,11 +64,17 @@ class Case(unittest.TestCase):
         self.log = tempfile.NamedTemporaryFile(mode="r", suffix=".log")
         self.addCleanup(self.log.close)
 
-    def start(self, up, listener="", upstream="", route="", more=""):
-        proxy = Proxy(CONFIG % {"log": self.log.name, "up": up.port, "listener": listener,
-                                "upstream": upstream, "route": route} + more)
+    def config(self, up, listener="", upstream="", route="", template=TEMPLATE):
+        return CONFIG % {"log": self.log.name, "up": up.port, "listener": listener,
+                         "upstream": upstream, "route": route, "template": template}
+
+    def start(self, up, listener="", more="", **options):
+        proxy = Proxy(self.config(up, listener, **options) + more)
         self.addCleanup(proxy.stop)
         return proxy
+
+    def next_line(self):
+        return wait_until(self.log.readline, "a line in the log")
 
     def server(self, serve=None):
         server = Server(serve)
@@ -87,12 +100,11 @@ class FromABalancerTest(Case):
     def test_the_client_is_who_the_header_names(self):
         up = self.server()
         proxy = self.start(up, REQUIRED)
-        for header in (v1(), v2(), v2(rest=b"\x02\x00\x01a" + b"\x04\xff\xf0" + b"x" * 65000)):
+        for header in (v1(), v2(), v2(rest=tlv(2, b"a") + tlv(4, b"x" * 65000))):
             client = self.connect(proxy.port).send(header + REQUEST)
             self.assertEqual(client.response().status, 200)
             self.assertEqual(header_of(up.requests[-1], "x-forwarded-for"), "192.0.2.1")
-            line = wait_until(self.log.readline, "a line in the log")
-            self.assertEqual(line, "192.0.2.1:4711 200\n")
+            self.assertEqual(self.next_line(), "192.0.2.1:4711 198.51.100.7:443 200\n")
 
     def test_all_requests_of_the_connection_are_of_this_client(self):
         proxy = self.start(self.server(), REQUIRED, route="client_ips: [192.0.2.0/24]")
@@ -113,9 +125,10 @@ class FromABalancerTest(Case):
     def test_a_connection_without_a_header_is_closed_and_counted(self):
         up = self.server()
         proxy = self.start(up, REQUIRED)
-        for first in (REQUEST, b"PROXY TCP4 nobody\r\n" + REQUEST, v2(command=0x31), b"\x16\x03\x01"):
+        for first in (REQUEST, b"PROXY TCP4 nobody\r\n" + REQUEST, v2(command=0x31), b"\x16\x03\x01",
+                      v2(rest=tlv(3, b"\0\0\0\0")) + REQUEST, v2(rest=b"\x02\0\x09") + REQUEST):
             self.assertTrue(self.connect(proxy.port).send(first).is_closed())
-        wait_until(lambda: self.rejected(proxy, "proxy_header") == 4, "four rejections")
+        wait_until(lambda: self.rejected(proxy, "proxy_header") == 6, "six rejections")
         self.assertEqual(up.connections, 0)
 
     def test_who_may_not_name_a_client_is_refused(self):
@@ -146,6 +159,34 @@ class FromABalancerTest(Case):
         self.assertEqual(header_of(up.requests[-1], "x-forwarded-for"), "127.0.0.1")
         self.assertTrue(self.connect(proxy.port).send(v1() + REQUEST).is_closed())
         self.assertEqual(len(up.requests), 1)
+
+    def test_what_it_adds_is_logged_whatever_follows(self):
+        authority = Authority()
+        self.addCleanup(authority.close)
+        names = ("authority", "unique_id", "ssl_cn", "alpn", "0xEA")
+        template = " ".join("%%PROXY_PROTOCOL_TLV(%s)%%" % name for name in names)
+        up = self.server()
+        clear = self.start(up, REQUIRED, template=template)
+        secure = self.start(up, REQUIRED + "\ntls: {certificates: [a]}", template=template,
+                            more=authority.issue("a", "DNS:a.example").yaml("a"))
+        header = v2(rest=tlv(2, b"shop.example") + tlv(5, b"id 1\n") + tlv(0xea, b"\x01vpce-1") +
+                    tlv(0x20, b"\x07\0\0\0\0" + tlv(0x22, b"me")))
+        line = "shop.example id 1\\x0A me - \\x01vpce-1\n"
+
+        self.assertEqual(self.connect(clear.port).send(header + REQUEST).response().status, 200)
+        self.assertEqual(self.next_line(), line)
+
+        http2 = Http2Client(clear.port, preface=False)
+        self.addCleanup(http2.close)
+        http2.send(header + PREFACE + frame(SETTINGS, 0, 0))
+        self.assertEqual(http2.get()[0], 200)
+        self.assertEqual(self.next_line(), line)
+
+        tls = self.connect(secure.port).send(header)
+        tls.socket = ssl.create_default_context(cafile=authority.pem).wrap_socket(
+            tls.socket, server_hostname="a.example")
+        self.assertEqual(tls.send(REQUEST).response().status, 200)
+        self.assertEqual(self.next_line(), line)
 
     def test_it_comes_before_http2_too(self):
         up = self.server()
@@ -192,10 +233,9 @@ class ToAnUpstreamTest(Case):
         two.send(v1("192.0.2.2") + REQUEST)
         self.assertEqual(two.response().status, 200)
         self.assertEqual(one.send(REQUEST).response().status, 200)
-        local = b" 127.0.0.1 4711 %d\r\n" % proxy.port
-        self.assertEqual(self.headers, [b"PROXY TCP4 192.0.2.1" + local,
-                                        b"PROXY TCP4 192.0.2.2" + local,
-                                        b"PROXY TCP4 192.0.2.1" + local])
+        to = b" 198.51.100.7 4711 443\r\n"
+        self.assertEqual(self.headers, [b"PROXY TCP4 192.0.2.1" + to, b"PROXY TCP4 192.0.2.2" + to,
+                                        b"PROXY TCP4 192.0.2.1" + to])
         self.assertEqual(up.connections, 3)
 
     def test_version_2_is_binary(self):
@@ -219,8 +259,7 @@ class ToAnUpstreamTest(Case):
         proxy = self.start(up)
         self.assertEqual(self.connect(proxy.port).send(REQUEST).response().status, 200)
         wanting = self.server(self.serve)
-        proxy.reload(CONFIG % {"log": self.log.name, "up": wanting.port, "listener": "",
-                               "upstream": "proxy_protocol: v1", "route": ""})
+        proxy.reload(self.config(wanting, upstream="proxy_protocol: v1"))
         self.assertEqual(self.connect(proxy.port).send(REQUEST).response().status, 200)
         self.assertEqual(len(self.headers), 1)
 
@@ -237,28 +276,32 @@ defaults
 listen in
   bind 127.0.0.1:%(entry)d
   option forwardfor header x-seen
-  server proxy 127.0.0.1:%(proxy)d send-proxy%(version)s
+  unique-id-format id-%%cp
+  server proxy 127.0.0.1:%(proxy)d send-proxy%(options)s
 frontend out
   bind 127.0.0.1:%(exit)d accept-proxy
   http-request return status 200 hdr x-source %%[src] hdr x-port %%[src_port]
 """
 
     def test_haproxy_is_understood_and_understands(self):
-        for version in ("", "-v2"):
+        for version, options in (("v1", ""), ("v2", "-v2 proxy-v2-options crc32c,unique-id")):
             entry, exit_port = free_port(), free_port()
             up = type("Up", (), {"port": exit_port})
-            proxy = self.start(up, REQUIRED, upstream="proxy_protocol: v" + (version[-1:] or "1"))
+            proxy = self.start(up, REQUIRED, upstream="proxy_protocol: " + version,
+                               template="%PROXY_PROTOCOL_TLV(unique_id)%")
             with tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:
                 config.write(self.HAPROXY % {"entry": entry, "proxy": proxy.port,
-                                             "exit": exit_port, "version": version})
+                                             "exit": exit_port, "options": options})
                 config.flush()
                 with Process(["/usr/sbin/haproxy", "-db", "-f", config.name]):
                     client = wait_until(lambda: self.try_connect(entry), "haproxy")
                     response = client.send(REQUEST).response()
                     self.assertEqual(response.status, 200)
                     self.assertEqual(response.headers["x-source"], "127.0.0.1")
-                    self.assertEqual(response.headers["x-port"],
-                                     str(client.socket.getsockname()[1]))
+                    port = client.socket.getsockname()[1]
+                    self.assertEqual(response.headers["x-port"], str(port))
+                    self.assertEqual(self.next_line(),
+                                     "id-%d\n" % port if version == "v2" else "-\n")
 
     def try_connect(self, port):
         try:

@@ -37,10 +37,10 @@ class ServerConnection final : public ServerCodec,
     // Whether a connection that begins with the preface of HTTP/2 is handed over to OnHttp2(); else
     // it is refused.
     virtual bool TakesHttp2() const { return false; }
-    // Instead of OnClosed(), and the last call likewise: `fd` goes on in HTTP/2, from the bytes
-    // [begin, end) of `block` on, which were read already.
-    virtual void OnHttp2(ServerConnection&, net::Fd, const net::BlockRef& block, const char* begin,
-                         const char* end) {}
+    // Instead of OnClosed(), and the last call likewise: the transport goes on in HTTP/2, from the
+    // bytes [begin, end) of `block` on, which were read already.
+    virtual void OnHttp2(ServerConnection&, net::Transport, const net::BlockRef& block,
+                         const char* begin, const char* end) {}
 
    protected:
     ~Host() = default;
@@ -70,9 +70,10 @@ class ServerConnection final : public ServerCodec,
   void ResumeBody() override;
   bool is_send_blocked() const override { return connection_.is_above_high_water(); }
   const net::Address& peer_address() const override { return peer_; }
-  net::Address local_address() const override { return net::LocalAddress(connection_.fd()); }
+  net::Address local_address() const override { return connection_.local_address(); }
   uint64_t connection_id() const override { return id_; }
   const net::SecureLayer* secure() const override { return connection_.secure(); }
+  const net::ProxyHeader* proxy_header() const override { return connection_.proxy_header(); }
 
  private:
   enum class State : uint8_t { kIdle, kHead, kExchange, kDraining, kClosing, kClosed };

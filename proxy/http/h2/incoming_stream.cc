@@ -164,13 +164,16 @@ void IncomingStream::ResumeBody() {
 const net::Address& IncomingStream::peer_address() const { return connection_->peer_; }
 
 net::Address IncomingStream::local_address() const {
-  return connection_->socket_.is_open() ? net::LocalAddress(connection_->socket_.fd())
-                                        : net::Address();
+  return connection_->socket_.is_open() ? connection_->socket_.local_address() : net::Address();
 }
 
 uint64_t IncomingStream::connection_id() const { return connection_->id_; }
 
 const net::SecureLayer* IncomingStream::secure() const { return connection_->socket_.secure(); }
+
+const net::ProxyHeader* IncomingStream::proxy_header() const {
+  return connection_->socket_.proxy_header();
+}
 
 // --- What is received.
 

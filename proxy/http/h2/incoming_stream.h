@@ -51,6 +51,7 @@ class IncomingStream final : public ServerStream, private event::Task {
   net::Address local_address() const override;
   uint64_t connection_id() const override;
   const net::SecureLayer* secure() const override;
+  const net::ProxyHeader* proxy_header() const override;
 
   // What nghttp2 received. Each may call the exchange, which may let go of the stream meanwhile.
   void OnField(absl::string_view name, absl::string_view value);

@@ -26,7 +26,8 @@ class ServerHandshake final : private event::Handler {
     ~Owner() = default;
   };
 
-  ServerHandshake(IoContext& io, Fd fd, const Address& peer,
+  // `accepted`: plain.
+  ServerHandshake(IoContext& io, Transport accepted, const Address& peer,
                   std::shared_ptr<const ServerContext> context, int64_t timeout_ns, Owner& owner);
   ~ServerHandshake();
 
@@ -44,8 +45,7 @@ class ServerHandshake final : private event::Handler {
   const std::shared_ptr<const ServerContext> context_;
   const Address peer_;
   const int64_t timeout_ns_;
-  Fd fd_;
-  std::unique_ptr<SecureLayer> layer_;
+  Transport transport_;
   event::Timer timer_;
   bool is_registered_ = false;
 };

@@ -1,11 +1,11 @@
 // Eight tables take eight bytes a step; the machine's own instruction would be faster still, but
 // reading a journal of 50 MB takes 30 ms of checksums as it is.
-#include "proxy/sync/crc32c.h"
+#include "base/crc32c.h"
 
 #include <array>
 #include <cstddef>
 
-namespace sluice::sync {
+namespace sluice {
 namespace {
 
 constexpr uint32_t kPolynomial = 0x82f63b78;  // Reflected.
@@ -47,4 +47,4 @@ uint32_t ExtendCrc32c(uint32_t crc, absl::string_view bytes) {
   return ~crc;
 }
 
-}  // namespace sluice::sync
+}  // namespace sluice
