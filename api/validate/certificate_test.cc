@@ -158,10 +158,12 @@ TEST_F(ListenerTlsTest, WhatItDoesNotIsRefused) {
       Check("{certificates: [a], client_auth: [{ca_certificates: CA}, {ca_certificates: CA}]}"),
       ElementsAre(HasSubstr("tls.client_auth[1].server_names: missing")));
   EXPECT_THAT(Check("{certificates: [a], client_auth: [{ca_certificates: CA, server_names: [x]},\n"
-                    "  {ca_certificates: CA, server_names: [X, 'a:1', 'a.*']}]}"),
+                    "  {ca_certificates: CA, server_names: [X, 'x.', 'a:1', 'a.*', '*']}]}"),
               ElementsAre(HasSubstr("server_names[0]: \"X\" is in two rules"),
-                          HasSubstr("server_names[1]: is no name of a server"),
-                          HasSubstr("server_names[2]: is no name of a server")));
+                          HasSubstr("server_names[1]: \"x.\" is in two rules"),
+                          HasSubstr("server_names[2]: is no name of a server"),
+                          HasSubstr("server_names[3]: is no name of a server"),
+                          HasSubstr("server_names[4]: is no name of a server")));
   EXPECT_THAT(Check("{certificates: [a], forward_client_cert: {details: [subject]}}"),
               ElementsAre(HasSubstr("details: has no meaning for this mode")));
 }

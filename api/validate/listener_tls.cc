@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "api/match/host.h"
 #include "api/resource/problem.h"
 #include "api/validate/bounds.h"
 #include "api/validate/kinds.h"
@@ -32,14 +33,13 @@ void CheckServerNames(const Listener::ClientAuth& rule, const Field& field,
   for (int i = 0; i < rule.server_names_size(); ++i) {
     const Field element = field.At("server_names", static_cast<size_t>(i));
     const std::string& name = rule.server_names(i);
-    const absl::string_view plain =
-        absl::StartsWith(name, "*.") ? absl::string_view(name).substr(2) : absl::string_view(name);
-    if (plain.empty() || absl::StrContains(plain, "*") || absl::StrContains(plain, ":") ||
-        CheckAuthority(plain).has_value()) {
+    // As hosts of routes, but for addresses, for which nobody asks.
+    std::string canonical = absl::AsciiStrToLower(name);
+    if (absl::StrContains(name, ":") || match::ParseHost(name, &canonical).has_value()) {
       element.Refuse(absl::StrCat("is no name of a server, got ", Quoted(name)),
                      "api.example.com, or *.example.com");
     }
-    if (!seen.insert(absl::AsciiStrToLower(name)).second) {
+    if (!seen.insert(canonical).second) {
       element.Refuse(absl::StrCat(Quoted(name), " is in two rules"), "each name in one");
     }
   }

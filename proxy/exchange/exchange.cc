@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/match/host.h"
 #include "proxy/exchange/forwarded.h"
 #include "proxy/http/fields.h"
 
@@ -70,7 +71,10 @@ Client Exchange::FindClient(const ListenerRules& rules) {
 bool Exchange::IsMisdirected(const ListenerRules& rules) const {
   const net::SecureLayer* const secure = client_.secure();
   if (rules.tls == nullptr || secure == nullptr || !rules.tls->has_client_auth()) return false;
-  return rules.tls->ScopeOf(request_.authority) != secure->client_auth_scope();
+  // The name by which its route will be found, whatever way it is written.
+  char buffer[match::kMaxHostSize];
+  const absl::string_view host = match::HostKey(request_.authority, buffer);
+  return rules.tls->ScopeOf(host) != secure->client_auth_scope();
 }
 
 void Exchange::OnRequestTarget(absl::string_view target) {

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "api/match/host.h"
 #include "api/x509/certificate.h"
 #include "api/x509/ocsp.h"
 #include "proxy/runtime/convert.h"
@@ -91,7 +92,11 @@ std::shared_ptr<const tls::ServerContext> ToServerContext(
     auth.is_required = rule.mode() != v1::Listener::ClientAuth::MODE_OPTIONAL;
     auth.trust = *std::move(trust);
     auth.subject_alt_names = {rule.subject_alt_names().begin(), rule.subject_alt_names().end()};
-    for (const std::string& name : rule.server_names()) auth.server_names.push_back(Lower(name));
+    for (const std::string& name : rule.server_names()) {
+      std::string canonical = Lower(name);
+      static_cast<void>(match::ParseHost(name, &canonical));  // Validation has looked at flaws.
+      auth.server_names.push_back(std::move(canonical));
+    }
     settings.client_auth.push_back(std::move(auth));
   }
   auto context = tls::ServerContext::Make(std::move(settings));

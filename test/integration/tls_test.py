@@ -208,9 +208,10 @@ access_log:
 
     def test_a_host_of_other_demands_is_misdirected(self):
         client = self.connect(self.server, "a.example")
-        response = client.send(get("b.example")).response()
-        self.assertEqual(response.status, 421)
-        self.assertIn("misdirected_request", response.headers["proxy-status"])
+        for host in ("b.example", "B.example:443", "b.example.", "b.example.:443"):
+            response = client.send(get(host)).response()
+            self.assertEqual(response.status, 421, host)
+            self.assertIn("misdirected_request", response.headers["proxy-status"])
         client = self.connect(self.server, "b.example", identity=self.alice)
         self.assertEqual(client.send(get("a.example")).response().status, 421)
 

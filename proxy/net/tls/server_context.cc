@@ -9,6 +9,7 @@
 #include <span>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -82,6 +83,12 @@ bool CanVerifyEcdsa(const SSL_CLIENT_HELLO& hello, const Certificate& certificat
   if (is_tls13) return true;
   return OffersEcdsaCipher(hello) &&
          ExtensionLists(hello, TLSEXT_TYPE_supported_groups, certificate.group());
+}
+
+// At any depth, as hosts of routes are: what a route serves must not escape what its hosts demand.
+bool IsBelow(absl::string_view name, absl::string_view pattern) {
+  return absl::StartsWith(pattern, "*.") && name.size() >= pattern.size() &&
+         absl::EndsWith(name, pattern.substr(1));
 }
 
 }  // namespace
@@ -199,7 +206,9 @@ ssl_select_cert_result_t ServerContext::OnClientHello(const SSL_CLIENT_HELLO* he
   SSL* const ssl = hello->ssl;
   const ServerContext& self = Of(ssl);
   const char* const sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  const std::string name = absl::AsciiStrToLower(sni == nullptr ? "" : sni);
+  std::string name = absl::AsciiStrToLower(sni == nullptr ? "" : sni);
+  // Names have no final dot here (RFC 6066, 3); whoever adds one is held to the same.
+  if (absl::EndsWith(name, ".")) name.pop_back();
   const int identity = self.ChooseIdentity(*hello, name);
   if (identity != 0) SSL_set_SSL_CTX(ssl, self.identities_[identity].context.get());
   // At each handshake: a response ends while its certificate is in use.
@@ -239,25 +248,23 @@ int ServerContext::OnProtocols(SSL*, const uint8_t** out, uint8_t* out_size, con
 
 const ServerContext::Demand* ServerContext::DemandFor(absl::string_view name) const {
   const Demand* fallback = nullptr;
-  const Demand* wildcard = nullptr;
+  const Demand* above = nullptr;
+  size_t longest = 0;
   for (const Demand& demand : demands_) {
     const std::vector<std::string>& names = demand.auth->server_names;
     if (names.empty() && fallback == nullptr) fallback = &demand;
     for (const std::string& pattern : names) {
       if (pattern == name) return &demand;
-      if (wildcard == nullptr && CoversDns(pattern, name)) wildcard = &demand;
+      if (pattern.size() <= longest || !IsBelow(name, pattern)) continue;
+      above = &demand;
+      longest = pattern.size();
     }
   }
-  return wildcard != nullptr ? wildcard : fallback;
+  return above != nullptr ? above : fallback;
 }
 
 uint64_t ServerContext::ScopeOf(absl::string_view host) const {
-  const size_t bracket = host.rfind(']');
-  const size_t colon = host.rfind(':');
-  if (colon != absl::string_view::npos && (bracket == absl::string_view::npos || colon > bracket)) {
-    host = host.substr(0, colon);
-  }
-  const Demand* const demand = DemandFor(absl::AsciiStrToLower(host));
+  const Demand* const demand = DemandFor(host);
   return demand != nullptr ? demand->scope : 0;
 }
 

@@ -27,7 +27,8 @@ enum class Version : uint16_t { kTls12 = TLS1_2_VERSION, kTls13 = TLS1_3_VERSION
 
 // What clients have to show.
 struct ClientAuth {
-  // Connections that ask for one of these names, "*.x" too; none: all others.
+  // Connections that ask for one of these names, or for one below x of "*.x"; in lower case and
+  // without final dot. The longest counts. None: all others.
   std::vector<std::string> server_names;
   bool is_required = true;
   std::shared_ptr<const Trust> trust;
@@ -57,8 +58,8 @@ class ServerContext final {
   // The layer of an accepted connection. This must live until its handshake is done.
   std::unique_ptr<SecureLayer> NewSession(IoContext& io) const;
 
-  // What is demanded of clients' certificates for `host`, which may have upper case and a port: to
-  // be compared with SecureLayer::client_auth_scope().
+  // What is demanded of clients' certificates for `host`, in lower case and without port and final
+  // dot: to be compared with SecureLayer::client_auth_scope().
   uint64_t ScopeOf(absl::string_view host) const;
   bool has_client_auth() const { return !settings_.client_auth.empty(); }
 

@@ -237,13 +237,32 @@ TEST_F(ServerContextTest, ScopesAreToldByName) {
                           .subject_alt_names = {"x://alice"}}}});
   const uint64_t any = server_context_->ScopeOf("x.b.example");
   EXPECT_NE(any, 0u);
-  EXPECT_EQ(server_context_->ScopeOf("X.b.example:8443"), any);
+  EXPECT_EQ(server_context_->ScopeOf("y.x.b.example"), any);
   EXPECT_NE(server_context_->ScopeOf("c.b.example"), any);
-  EXPECT_EQ(server_context_->ScopeOf("a.example"), 0u);
-  EXPECT_EQ(server_context_->ScopeOf("[::1]:80"), 0u);
+  for (const char* name : {"a.example", "b.example", ".b.example.org", "[::1]", ""}) {
+    EXPECT_EQ(server_context_->ScopeOf(name), 0u) << name;
+  }
   ASSERT_TRUE(Connect("x.b.example", {.subject_alt_names = {"a.example"},
                                       .certificate = Load({.common_name = "alice"})}));
   EXPECT_EQ(server_->client_auth_scope(), any);
+}
+
+TEST_F(ServerContextTest, OfTwoWildcardsTheLongerCounts) {
+  Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
+         .client_auth = {{.server_names = {"*.example"}, .trust = Trusted()},
+                         {.server_names = {"*.b.example"},
+                          .trust = Trusted(),
+                          .subject_alt_names = {"x://alice"}},
+                         {.server_names = {"*.c.example"}, .trust = Trusted()}}});
+  EXPECT_NE(server_context_->ScopeOf("x.b.example"), server_context_->ScopeOf("x.example"));
+  EXPECT_EQ(server_context_->ScopeOf("x.c.example"), server_context_->ScopeOf("x.example"));
+}
+
+TEST_F(ServerContextTest, AFinalDotInTheNameChangesNothing) {
+  Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
+         .client_auth = {{.server_names = {"b.example"}, .trust = Trusted()}}});
+  EXPECT_TRUE(Connect("a.example"));
+  EXPECT_FALSE(Connect("b.example.", {.subject_alt_names = {"a.example"}}));
 }
 
 TEST_F(ServerContextTest, OldVersionsAreNotSpoken) {
