@@ -3,12 +3,10 @@ stands still holds neither the proxy's memory nor others up, and arrives whole; 
 arrive event by event; trailers arrive."""
 
 import hashlib
-import re
 import ssl
 import struct
 import threading
 import unittest
-import urllib.request
 
 from harness.h2 import DATA, END_STREAM, HEADERS, Http2Client, WINDOW_UPDATE, frame, head
 from harness.process import Proxy, free_port, wait_until
@@ -102,11 +100,6 @@ class SlowConsumersTest(unittest.TestCase):
         self.addCleanup(lambda: client.close())
         return client
 
-    def buffered(self):
-        page = urllib.request.urlopen(
-            "http://127.0.0.1:%d/stats/prometheus" % self.proxy.admin_port).read().decode()
-        return int(re.search(r"^sluice_buffer_bytes (\d+)", page, re.M).group(1))
-
     def wait_until_it_stands(self):
         """The server has been stopped by back-pressure, and others are served all the same."""
         last = [-1]
@@ -120,7 +113,7 @@ class SlowConsumersTest(unittest.TestCase):
 
         wait_until(stands, "back-pressure")
         self.assertLess(self.sent, STANDING)
-        self.assertLess(self.buffered(), 4 << 20)
+        self.assertLess(self.proxy.metric("sluice_buffer_bytes"), 4 << 20)
 
     def check_download_in_http1(self, over_tls):
         client = self.http1(over_tls).send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")

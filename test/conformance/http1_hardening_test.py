@@ -3,7 +3,7 @@ edge proxy must, and not a byte of it reaches the upstream."""
 
 import unittest
 
-from harness.process import Proxy
+from harness.process import Proxy, free_port
 from harness.raw import Client, Server
 from harness.tls import Authority, TlsClient
 
@@ -11,12 +11,16 @@ CONFIG = """
 kind: Listener
 name: public
 address: 127.0.0.1:{port}
-timeouts: {header: 1s}
 http2: {disabled: true}
-%s---
+%(listener)s---
+kind: Listener
+name: hasty
+address: 127.0.0.1:%(hasty)d
+timeouts: {header: 1s}
+%(listener)s---
 kind: Upstream
 name: up
-endpoints: [{address: "127.0.0.1:%d"}]
+endpoints: [{address: "127.0.0.1:%(up)d"}]
 ---
 kind: Route
 name: all
@@ -137,17 +141,19 @@ REFUSED = [
 
 
 class HardeningInTheClear(unittest.TestCase):
-    listener = ""
+    listener = more = ""
 
     @classmethod
     def setUpClass(cls):
         cls.upstream = Server()
         cls.addClassCleanup(cls.upstream.close)
-        cls.proxy = Proxy(CONFIG % (cls.listener, cls.upstream.port))
+        cls.hasty_port = free_port()
+        cls.proxy = Proxy(CONFIG % {"listener": cls.listener, "hasty": cls.hasty_port,
+                                    "up": cls.upstream.port} + cls.more)
         cls.addClassCleanup(cls.proxy.stop)
 
-    def client(self):
-        return Client(self.proxy.port)
+    def client(self, port=None):
+        return Client(port or self.proxy.port)
 
     def test_refused_requests_are_answered_and_closed(self):
         for number, request, statuses in REFUSED:
@@ -198,7 +204,7 @@ class HardeningInTheClear(unittest.TestCase):
         self.assertNotIn(b"uthorization", seen)
 
     def test_44_an_unfinished_trailer_section_times_out(self):
-        with self.client() as client:
+        with self.client(self.hasty_port) as client:
             client.send(chunked(b"0\r\n"))
             self.assertEqual(client.response().status, 408)
             self.assertTrue(client.is_closed())
@@ -255,12 +261,12 @@ class HardeningOverTls(HardeningInTheClear):
     def setUpClass(cls):
         cls.authority = Authority()
         cls.addClassCleanup(cls.authority.close)
-        cls.listener = "tls: {certificates: [server]}\n" + \
-            cls.authority.issue("a", "DNS:a").yaml("server")
+        cls.listener = "tls: {certificates: [server]}\n"
+        cls.more = cls.authority.issue("a", "DNS:a").yaml("server")
         super().setUpClass()
 
-    def client(self):
-        return TlsClient(self.proxy.port, self.authority, "a")
+    def client(self, port=None):
+        return TlsClient(port or self.proxy.port, self.authority, "a")
 
 
 if __name__ == "__main__":

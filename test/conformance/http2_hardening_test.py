@@ -1,8 +1,6 @@
 """Malformed requests over HTTP/2: refused, while the connection goes on."""
 
-import re
 import unittest
-import urllib.request
 
 from harness.h2 import (
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Http2Client, PING, PROTOCOL_ERROR, block,
@@ -179,9 +177,8 @@ class Http2HardeningTest(unittest.TestCase):
     def test_it_was_refused_by_name(self):
         client = self.client()
         client.finish(client.open(regular((b"connection", b"close"))))
-        page = urllib.request.urlopen(
-            "http://127.0.0.1:%d/stats/prometheus" % self.proxy.admin_port).read().decode()
-        self.assertRegex(page, re.compile(r'details="malformed_request"[^\n]* [1-9]'))
+        self.assertGreater(
+            self.proxy.metric('sluice_local_replies_total{details="malformed_request"}'), 0)
 
 
 if __name__ == "__main__":

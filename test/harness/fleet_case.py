@@ -3,29 +3,17 @@
 import http.client
 import json
 import os
-import re
 import signal
 import tempfile
 import unittest
-import urllib.request
 
+from harness.pages import fetch, metric
 from harness.process import ControlPlane, FleetProxy, free_port, sluicectl, wait_until
 from harness.raw import Client, Server
 
 
 def route(name, path, upstream="up"):
     return "---\nkind: Route\nname: %s\npaths: [%s]\nupstream: %s\n" % (name, path, upstream)
-
-
-def metric(text, name):
-    """The value of one series, NAME{LABELS}, in Prometheus' text format; 0 if it is not there."""
-    found = re.search("^%s (\\S+)$" % re.escape(name), text, re.MULTILINE)
-    return float(found.group(1)) if found else 0.0
-
-
-def fetch(port, path):
-    with urllib.request.urlopen("http://127.0.0.1:%d%s" % (port, path), timeout=60) as answer:
-        return answer.read().decode()
 
 
 class FleetCase(unittest.TestCase):
@@ -98,7 +86,7 @@ class FleetCase(unittest.TestCase):
 
     def proxy_counter(self, i, name):
         """A series of a proxy."""
-        return metric(fetch(self.proxies[i].admin_port, "/stats/prometheus"), name)
+        return self.proxies[i].metric(name)
 
     def node(self, name):
         """What the control plane shows of a proxy; None if it lists none of that name."""

@@ -10,6 +10,8 @@ import tempfile
 import threading
 import time
 
+from harness.pages import fetch, metric
+
 
 def runfile(path):
     """A file of the test's runfiles, by its path in the repository."""
@@ -66,12 +68,12 @@ def wait_until(condition, what, seconds=30):
 class Process:
     """A program whose log is kept, for waiting on lines and for failures."""
 
-    def __init__(self, arguments, environment=None):
+    def __init__(self, arguments, environment=None, pass_fds=()):
         self.lines = []
         self._changed = threading.Condition()
         self.process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, **(environment or {})})
+            pass_fds=pass_fds, env={**os.environ, **(environment or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -100,6 +102,11 @@ class Process:
     def pid(self):
         return self.process.pid
 
+    def memory(self, field):
+        """In bytes; VmRSS is what is resident now, VmHWM was at most."""
+        with open("/proc/%d/status" % self.pid) as f:
+            return next(int(line.split()[1]) * 1024 for line in f if line.startswith(field + ":"))
+
     def signal(self, number):
         self.process.send_signal(number)
 
@@ -124,21 +131,30 @@ class Process:
 
 
 class ControlPlane(Process):
-    """sluice-controlplane on free ports; the same ones after a restart on the same `directory`."""
+    """sluice-controlplane on ports that it may be started on again."""
 
-    def __init__(self, directory, grpc_port=0, http_port=0, program=None, extra=()):
+    def __init__(self, directory, grpc_port=None, http_port=None, program=None, extra=()):
+        self.grpc_port = grpc_port or free_port()
+        self.http_port = http_port or free_port()
+        self.address = "127.0.0.1:%d" % self.grpc_port
         super().__init__([
             program or runfile("controlplane/main/sluice-controlplane"), "--data-dir", directory,
-            "--grpc-listen", "127.0.0.1:%d" % grpc_port,
-            "--http-listen", "127.0.0.1:%d" % http_port, *extra])
-        self.grpc_port = self._port("(gRPC)")
-        self.http_port = self._port("(HTTP)")
-
-    def _port(self, kind):
-        return int(self.wait_for_line(kind).split(" (")[0].rsplit(":", 1)[1])
+            "--grpc-listen", self.address, "--http-listen", "127.0.0.1:%d" % self.http_port, *extra])
+        self.wait_for_line("(HTTP)")
 
 
-class FleetProxy(Process):
+class _ShowingProcess(Process):
+    """One with pages on `admin_port`."""
+
+    def page(self, path):
+        return fetch(self.admin_port, path)
+
+    def metric(self, wanted):
+        """As pages.metric() says."""
+        return metric(self.page("/stats/prometheus"), wanted)
+
+
+class FleetProxy(_ShowingProcess):
     """sluice-proxy that follows a control plane."""
 
     def __init__(self, grpc_port, state_dir, node, groups="", extra=(),
@@ -166,7 +182,7 @@ def sluicectl(grpc_port, *arguments, stdin=None, status=0, program=None, environ
     return done.stdout
 
 
-class Proxy(Process):
+class Proxy(_ShowingProcess):
     """sluice-proxy that serves `config`, in which {port} is the listener's."""
 
     def __init__(self, config, workers=1, extra=(), environment=None):

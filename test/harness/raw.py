@@ -185,7 +185,20 @@ def respond_ok(server, connection):
     """Answers every request with 200 and the body that came."""
     while True:
         _, body = server.read_request(connection)
-        connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        connection.send(ok(body))
+
+
+def header_of(head, name):
+    """The value of a header of `head`, None if there is none; `name` in lower case."""
+    for line in head.decode("latin-1").split("\r\n"):
+        if line.lower().startswith(name + ":"):
+            return line.split(":", 1)[1].strip()
+    return None
+
+
+def ok(body):
+    """A response."""
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
 
 
 def once(response):

@@ -3,7 +3,7 @@
 import unittest
 
 from harness.process import Proxy, free_port
-from harness.raw import Client, Server
+from harness.raw import Client, Server, ok, once
 
 CONFIG = """
 kind: Listener
@@ -22,20 +22,9 @@ upstream: up
 """
 
 
-def named(name):
-    """A serve function that answers with its name."""
-    body = name.encode()
-
-    def serve(server, connection):
-        while True:
-            server.read_request(connection)
-            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-    return serve
-
-
 class BalancingTest(unittest.TestCase):
     def server(self, name):
-        server = Server(named(name))
+        server = Server(once(ok(name.encode())))
         self.addCleanup(server.close)
         return "127.0.0.1:%d" % server.port
 

@@ -10,19 +10,10 @@ import unittest
 
 from harness.fleet_case import FleetCase
 from harness.process import FleetProxy, free_port, wait_until
-from harness.raw import Client, Server
+from harness.raw import Client, Server, ok, once
 
 CHANGES = 1000
 SECONDS = float(os.environ.get("SLUICE_CHURN_SECONDS", 0))
-
-
-def named(name):
-    """Answers every request with the server's name."""
-    def serve(server, connection):
-        while True:
-            server.read_request(connection)
-            connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n" + name)
-    return serve
 
 
 class Load(threading.Thread):
@@ -58,7 +49,7 @@ class ChurnTest(FleetCase):
     def setUp(self):
         super().setUp()
         # Each upstream may have two endpoints.
-        self.servers = {name: [Server(named(name.encode())) for _ in range(2)] for name in "ab"}
+        self.servers = {name: [Server(once(ok(name.encode()))) for _ in range(2)] for name in "ab"}
         for servers in self.servers.values():
             for server in servers:
                 self.addCleanup(server.close)

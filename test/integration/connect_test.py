@@ -36,6 +36,12 @@ name: db
 hosts: [db.example]
 upstream: echo
 connect: true
+---
+kind: Route
+name: hasty
+hosts: [hasty.example]
+upstream: echo
+connect: true
 idle_timeout: 1s
 ---
 kind: Route
@@ -132,7 +138,7 @@ class ConnectTest(unittest.TestCase):
         self.assertEqual(client.read_to_end(), b"bye")
 
     def test_a_tunnel_in_which_nothing_moves_is_ended(self):
-        client = self.client().send(connect(b"db.example:1"))
+        client = self.client().send(connect(b"hasty.example:1"))
         client.read_until(b"hello ")
         self.assertEqual(client.read_to_end(), b"")
 

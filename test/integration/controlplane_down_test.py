@@ -6,7 +6,7 @@ import shutil
 import time
 import unittest
 
-from harness.fleet_case import FleetCase, fetch, route
+from harness.fleet_case import FleetCase, route
 from harness.process import wait_until
 
 ROUTES = 10_000
@@ -20,7 +20,7 @@ class ControlPlaneDownTest(FleetCase):
 
     def persisted(self, i):
         """The generation that proxy i has on disk."""
-        return json.loads(fetch(self.proxies[i].admin_port, "/config"))["persisted_generation"]
+        return json.loads(self.proxies[i].page("/config"))["persisted_generation"]
 
     def serving_time(self, i, target):
         """Kills proxy i; how long another process of it takes from its start to its first answer."""

@@ -7,7 +7,6 @@ import socket
 import threading
 import unittest
 
-from harness.fleet_case import fetch, metric
 from harness.matrix import (
     CLIENT, SCHEME, Client, Proxy, Server, http1_client, http1_upstream, is_http2, plain_upstream)
 from harness.process import free_port, wait_until
@@ -22,12 +21,16 @@ access_log: {path: %(log)s, format: json}
 kind: Upstream
 name: up
 endpoints: [{address: "127.0.0.1:%(upstream)d"}]
-connect_timeout: 2s
 ---
 kind: Route
 name: all
 upstream: up
-timeout: 1s
+---
+kind: Route
+name: hasty
+paths: [/hasty]
+upstream: up
+timeout: 300ms
 ---
 kind: Route
 name: slow
@@ -40,7 +43,7 @@ name: impatient
 paths: [/impatient]
 upstream: up
 timeout: 0s
-idle_timeout: 300ms
+idle_timeout: 1s
 ---
 kind: Upstream
 name: nobody
@@ -100,8 +103,7 @@ class ExchangeTest(unittest.TestCase):
         return lines if len(lines) >= count else None
 
     def upstream_metric(self, name):
-        page = fetch(self.proxy.admin_port, "/stats/prometheus")
-        return metric(page, 'sluice_upstream_%s{upstream="up"}' % name)
+        return self.proxy.metric('sluice_upstream_%s{upstream="up"}' % name)
 
     # --- Connections ---
 
@@ -296,9 +298,7 @@ class ExchangeTest(unittest.TestCase):
             self.assertTrue(data)
             received += len(data)
         sender.join()
-        with open("/proc/%d/status" % self.proxy.pid) as f:
-            peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
-        self.assertLess(peak, 96 * 1024, "KiB of memory at most")
+        self.assertLess(self.proxy.memory("VmHWM"), 96 << 20)
 
     # --- Routing and forwarding ---
 
@@ -351,9 +351,9 @@ class ExchangeTest(unittest.TestCase):
 
         def serve(server, connection):
             server.read_request(connection)
-            release.wait(30)
+            release.wait(60)
         self.start(serve)
-        response = self.exchange(get())
+        response = self.exchange(get("/hasty"))
         self.assertEqual(response.status, 504)
         self.assertIn("response_timeout", response.headers["proxy-status"])
 

@@ -6,6 +6,7 @@ import struct
 import time
 import unittest
 
+from harness.grpc import serve_grpc
 from harness.process import Proxy
 from harness.raw import Client, Server
 
@@ -71,37 +72,6 @@ SHOP = (
 
 HELLO = b"\0\0\0\0\5hello"
 WORLD = b"\0\0\0\0\5world"
-DATA, HEADERS, SETTINGS, PING = 0, 1, 4, 6
-
-
-def field(name, value):
-    """A header, literal and not indexed (RFC 7541 section 6.2.2)."""
-    return b"\0%c%s%c%s" % (len(name), name, len(value), value)
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def serve_grpc(server, connection):
-    """Answers every call with `server.answer` and the status 0, once the request is complete."""
-    connection.read_exactly(24)
-    connection.send(frame(SETTINGS, 0, 0))
-    bodies = {}
-    while True:
-        head = connection.read_exactly(9)
-        kind, flags, stream = struct.unpack(">BBI", head[3:])
-        payload = connection.read_exactly(int.from_bytes(head[:3], "big"))
-        if kind in (SETTINGS, PING) and not flags & 1:
-            connection.send(frame(kind, 1, 0, payload if kind == PING else b""))
-        if kind == DATA:
-            bodies[stream] = bodies.get(stream, b"") + payload
-        if kind in (DATA, HEADERS) and flags & 1:
-            server.requests.append(bodies.pop(stream, b""))
-            head = b"\x88" + field(b"content-type", b"application/grpc+proto")
-            trailers = field(b"grpc-status", b"0") + field(b"grpc-message", b"fine")
-            connection.send(frame(HEADERS, 4, stream, head) + frame(DATA, 0, stream, server.answer) +
-                            frame(HEADERS, 5, stream, trailers))
 
 
 def say_nothing(server, connection):

@@ -1,12 +1,11 @@
 """Health checks and outlier detection, with real servers, as pages and numbers show them."""
 
 import json
-import struct
 import threading
 import unittest
 
-from harness.fleet_case import FleetCase, fetch, metric, route
-from harness.h2 import DATA, HEADERS, PING, SETTINGS, field, frame
+from harness.fleet_case import FleetCase, route
+from harness.grpc import message, serve_grpc
 from harness.process import Proxy, free_port, wait_until
 from harness.raw import Client, Server
 
@@ -25,8 +24,9 @@ name: all
 upstream: up
 """
 
+# No answer is late, however slow the machine.
 HTTP_CHECK = ("health_checks: [{http: {path: /healthz}, interval: 100ms, jitter: 0%, "
-              "unhealthy_threshold: 2}]")
+              "timeout: 60s, unhealthy_threshold: 2}]")
 
 
 def answer_as_told(server, connection):
@@ -48,24 +48,9 @@ def server_with(status=200, health=200, serve=answer_as_told):
     return server
 
 
-def serve_grpc_health(server, connection):
-    """Answers every call of grpc.health.v1 with `server.serving`."""
-    connection.read_exactly(24)
-    connection.send(frame(SETTINGS, 0, 0))
-    while True:
-        head = connection.read_exactly(9)
-        kind, flags, stream = struct.unpack(">BBI", head[3:])
-        payload = connection.read_exactly(int.from_bytes(head[:3], "big"))
-        if kind in (SETTINGS, PING) and not flags & 1:
-            connection.send(frame(kind, 1, 0, payload if kind == PING else b""))
-        if kind == DATA and payload:
-            server.requests.append(payload)
-        if kind in (DATA, HEADERS) and flags & 1:
-            message = struct.pack(">BI", 0, 2) + bytes([8, server.serving])
-            connection.send(
-                frame(HEADERS, 4, stream, b"\x88" + field(b"content-type", b"application/grpc")) +
-                frame(DATA, 0, stream, message) +
-                frame(HEADERS, 5, stream, field(b"grpc-status", b"0")))
+def health(serving):
+    """The answer of grpc.health.v1: 1 is SERVING, 2 NOT_SERVING."""
+    return message(bytes([8, serving]))
 
 
 def serve_ping(server, connection):
@@ -89,7 +74,7 @@ class HealthTest(unittest.TestCase):
 
     def endpoint(self, i=0):
         """What /clusters says of the i-th server."""
-        clusters = json.loads(fetch(self.proxy.admin_port, "/clusters"))["clusters"]
+        clusters = json.loads(self.proxy.page("/clusters"))["clusters"]
         endpoints = {e["name"]: e for e in clusters[0]["endpoints"]}
         return endpoints["127.0.0.1:%d" % self.servers[i].port]
 
@@ -97,11 +82,8 @@ class HealthTest(unittest.TestCase):
         return wait_until(lambda: self.endpoint(i)["health"] == health and self.endpoint(i),
                           "endpoint %d to be %s" % (i, health))
 
-    def number(self, name):
-        return metric(fetch(self.proxy.admin_port, "/stats/prometheus"), name)
-
     def of_endpoint(self, name, label, i=0):
-        return self.number('%s{upstream="up",endpoint="127.0.0.1:%d",%s}' % (
+        return self.proxy.metric('%s{upstream="up",endpoint="127.0.0.1:%d",%s}' % (
             name, self.servers[i].port, label))
 
     def get(self):
@@ -171,15 +153,15 @@ class HealthTest(unittest.TestCase):
         self.wait_for_health("healthy")
 
     def test_a_grpc_server_says_whether_it_serves(self):
-        server = server_with(serve=serve_grpc_health)
-        server.serving = 1
+        server = server_with(serve=serve_grpc)
+        server.answer = health(1)
         self.start(server, upstream="protocol: http2\nhealth_checks: "
                    "[{grpc: {service: shop.Prices}, interval: 100ms}]")
         self.wait_for_health("healthy")
         self.assertIn(b"\0\0\0\0\x0d\x0a\x0bshop.Prices", server.requests)
-        server.serving = 2
+        server.answer = health(2)
         self.assertEqual(self.wait_for_health("failed_check")["last_error"], "NOT_SERVING")
-        server.serving = 1
+        server.answer = health(1)
         self.wait_for_health("healthy")
 
     def test_a_tcp_server_is_asked_by_bytes(self):
@@ -205,8 +187,8 @@ class HealthTest(unittest.TestCase):
         self.assertEqual(self.endpoint()["health"], "ejected")
         self.assertEqual(self.endpoint()["ejected_by"], "consecutive_5xx")
         self.assertEqual(
-            self.number('sluice_upstream_ejections_total{upstream="up",cause="consecutive_5xx"}'), 1)
-        self.assertEqual(self.number('sluice_upstream_ejections_active{upstream="up"}'), 1)
+            self.proxy.metric('sluice_upstream_ejections_total{upstream="up",cause="consecutive_5xx"}'), 1)
+        self.assertEqual(self.proxy.metric('sluice_upstream_ejections_active{upstream="up"}'), 1)
         # With nobody else left it is used nevertheless.
         self.servers[0].status = 200
         self.assertEqual(self.get().status, 200)
@@ -215,9 +197,9 @@ class HealthTest(unittest.TestCase):
         self.start(server_with(status=502), upstream="outlier_detection: {consecutive_5xx: 1, "
                    "base_ejection_time: 500ms, interval: 100ms}")
         self.get()
-        wait_until(lambda: self.number('sluice_upstream_ejections_active{upstream="up"}') == 0 and
+        wait_until(lambda: self.proxy.metric('sluice_upstream_ejections_active{upstream="up"}') == 0 and
                    self.endpoint()["health"] == "healthy", "the endpoint to come back")
-        self.assertEqual(self.number(
+        self.assertEqual(self.proxy.metric(
             'sluice_upstream_ejections_total{upstream="up",cause="consecutive_5xx"}'), 1)
 
     def test_a_server_that_cannot_be_reached_is_ejected_as_well(self):
@@ -243,7 +225,7 @@ class HealthTest(unittest.TestCase):
                    "max_ejection_percent: 70}", workers=2)
         for _ in range(60):
             self.get()
-        self.assertEqual(self.number('sluice_upstream_ejections_active{upstream="up"}'), 2)
+        self.assertEqual(self.proxy.metric('sluice_upstream_ejections_active{upstream="up"}'), 2)
 
 
 class FleetHealthTest(FleetCase):

@@ -12,6 +12,7 @@ import unittest
 from harness.h2 import (
     ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, Http2Client, INTERNAL_ERROR,
     NO_ERROR, PING, RST_STREAM, WINDOW_UPDATE, field, frame, head)
+from harness.hpack import Inflater
 from harness.process import Proxy
 from harness.raw import Server
 
@@ -62,6 +63,7 @@ class Origin(Server):
             elif path == b"/hints":
                 connection.send(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
             elif path == b"/trailers":
+                self.trailers = connection.trailers
                 connection.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
                                 b"5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n")
                 continue
@@ -147,10 +149,12 @@ class Http2Test(unittest.TestCase):
         stream = client.open(head(method=b"POST", path=b"/trailers"), end=False)
         client.send(frame(DATA, 0, stream, b"hello"))
         client.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, field(b"x-request-sum", b"5")))
-        self.assertEqual(client.read_until_frame(HEADERS, stream=stream).status, 200)
+        inflater = Inflater()
+        inflater.read(client.read_until_frame(HEADERS, stream=stream).payload)
         last = client.read_until_frame(HEADERS, stream=stream)
         self.assertTrue(last.flags & END_STREAM)
-        self.assertIn(b"transfer-encoding: chunked", self.origin.requests[0])
+        self.assertEqual(inflater.read(last.payload), [(b"x-sum", b"5")])
+        self.assertIn(b"x-request-sum: 5\r\n", self.origin.trailers)
 
     def test_interim_responses(self):
         self.start()
@@ -172,7 +176,7 @@ class Http2Test(unittest.TestCase):
         self.start()
         client = self.client()
         stream = client.open(head(path=b"/gone"))
-        self.origin.asked.wait(30)
+        self.assertTrue(self.origin.asked.wait(30))
         client.send(frame(RST_STREAM, 0, stream, struct.pack(">I", CANCEL)))
         self.assertTrue(self.origin.gone.wait(30))
         client.send(frame(PING, 0, 0, b"12345678"))
@@ -182,7 +186,7 @@ class Http2Test(unittest.TestCase):
         self.start()
         client = self.client()
         client.open(head(path=b"/gone"))
-        self.origin.asked.wait(30)
+        self.assertTrue(self.origin.asked.wait(30))
         client.close()
         self.assertTrue(self.origin.gone.wait(30))
 

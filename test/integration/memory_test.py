@@ -28,15 +28,6 @@ upstream: up
 """
 
 
-def memory_of(pid, field):
-    """A field of /proc/PID/status, in bytes: VmRSS is resident now, VmHWM was at most."""
-    with open("/proc/%d/status" % pid) as f:
-        for line in f:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) * 1024
-    raise AssertionError("no %s of %d" % (field, pid))
-
-
 class IdleConnections:
     """So many connections to `port`, each of which has carried a request, until closed."""
 
@@ -75,10 +66,10 @@ class IdleConnectionTest(IdleCase):
         # What is paid once, whatever the number.
         self.hold(100).close()
         heap = allocations.live_bytes()
-        resident = memory_of(self.proxy.pid, "VmRSS")
+        resident = self.proxy.memory("VmRSS")
         self.hold(self.CONNECTIONS)
         heap = (allocations.live_bytes() - heap) / self.CONNECTIONS
-        resident = (memory_of(self.proxy.pid, "VmRSS") - resident) / self.CONNECTIONS
+        resident = (self.proxy.memory("VmRSS") - resident) / self.CONNECTIONS
         print("an idle connection: %.0f B of heap, %.0f B resident" % (heap, resident))
         self.assertLessEqual(heap, 512)
         self.assertLessEqual(resident, 1024)
@@ -96,9 +87,9 @@ class IdleTlsConnectionTest(IdleCase):
         self.addCleanup(self.proxy.stop)
         options = ("--tls", version, "--host", "a.example", "--timeout", "60s")
         self.hold(100, *options).close()
-        resident = memory_of(self.proxy.pid, "VmRSS")
+        resident = self.proxy.memory("VmRSS")
         self.hold(self.CONNECTIONS, *options)
-        resident = (memory_of(self.proxy.pid, "VmRSS") - resident) / self.CONNECTIONS
+        resident = (self.proxy.memory("VmRSS") - resident) / self.CONNECTIONS
         print("an idle connection with TLS %s: %.0f B resident" % (version, resident))
         self.assertLessEqual(resident, 6 * 1024)
         self.assert_served(authority)
@@ -212,7 +203,7 @@ class TransferTest(unittest.TestCase):
         seconds = time.monotonic() - began
         # Long enough for a queue in front of the slow reader to show.
         time.sleep(max(0, 5 - seconds))
-        peak = memory_of(self.proxy.pid, "VmHWM")
+        peak = self.proxy.memory("VmHWM")
         others_done.set()
         slow.join()
         print("seven transfers took %.1f s, the eighth read at 1 MB/s for %.1f s; at most %.1f MiB "

@@ -2,7 +2,6 @@
 
 import threading
 import unittest
-import urllib.request
 
 from harness.h2 import DATA, END_STREAM, Http2Client, frame, head
 from harness.process import Proxy, free_port, wait_until
@@ -84,11 +83,8 @@ class MirrorTest(unittest.TestCase):
             connection.send(b"HTTP/1.1 500 Oops\r\ncontent-length: 6\r\n\r\nshadow")
 
     def counted(self, result, upstream="shadow"):
-        page = urllib.request.urlopen(
-            "http://127.0.0.1:%d/stats/prometheus" % self.proxy.admin_port).read().decode()
-        wanted = 'sluice_upstream_mirrored_total{upstream="%s",result="%s"} ' % (upstream, result)
-        return sum(float(line[len(wanted):]) for line in page.splitlines()
-                   if line.startswith(wanted))
+        return self.proxy.metric(
+            'sluice_upstream_mirrored_total{upstream="%s",result="%s"}' % (upstream, result))
 
     def wait_counted(self, result, count, upstream="shadow"):
         wait_until(lambda: self.counted(result, upstream) == count,

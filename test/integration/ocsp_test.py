@@ -2,7 +2,6 @@
 client that verifies them."""
 
 import base64
-import os
 import subprocess
 import unittest
 

@@ -6,7 +6,6 @@ import socket
 import tempfile
 import unittest
 
-from harness.fleet_case import fetch, metric
 from harness.h2 import NO_ERROR, Http2Client
 from harness.process import Proxy, wait_until
 from harness.raw import Client, Server
@@ -78,7 +77,7 @@ class OverloadManagerCase(unittest.TestCase):
             return int(s.recv(4096).split(b" ")[1])
 
     def actions(self):
-        return json.loads(fetch(self.proxy.admin_port, "/overload"))["actions"]
+        return json.loads(self.proxy.page("/overload"))["actions"]
 
     def press_until(self, percent, *actions):
         self.assertEqual(self.press(percent), 200)
@@ -88,7 +87,7 @@ class OverloadManagerCase(unittest.TestCase):
     def settle(self):
         """Until the workers, who are told later than the page, do what it says."""
         self.proxy.wait_for_line("overload: ")
-        fetch(self.proxy.admin_port, "/clusters")  # Answered by each of them, in its turn.
+        self.proxy.page("/clusters")  # Answered by each of them, in its turn.
 
     def ask(self, path):
         with Client(self.proxy.port) as client:
@@ -115,10 +114,10 @@ class LevelTest(OverloadManagerCase):
         self.press_until(89, "shrink", "end_keep_alive", "shed_low", "shed_normal")
         self.press_until(0)
         self.assertEqual(self.statuses(), [200, 200, 200])
-        page = fetch(self.proxy.admin_port, "/stats/prometheus")
-        self.assertEqual(metric(page, 'sluice_local_replies_total{details="overload"}'), 4)
-        self.assertEqual(metric(page, 'sluice_overload_action_active{action="shed_low"}'), 0)
-        self.assertGreater(metric(page, 'sluice_overload_pressure_ratio{resource="memory"}'), 0)
+        metric = self.proxy.metric
+        self.assertEqual(metric('sluice_local_replies_total{details="overload"}'), 4)
+        self.assertEqual(metric('sluice_overload_action_active{action="shed_low"}'), 0)
+        self.assertGreater(metric('sluice_overload_pressure_ratio{resource="memory"}'), 0)
 
     def test_idle_connections_are_closed_and_the_others_end_with_their_response(self):
         with Client(self.proxy.port) as idle:
@@ -149,9 +148,8 @@ class LevelTest(OverloadManagerCase):
         with Client(self.proxy.port) as busy:
             # Accepted before: it is not idle.
             busy.send(b"GET /high HTTP/1.1\r\n")
-            wait_until(lambda: metric(fetch(self.proxy.admin_port, "/stats/prometheus"),
-                                      'sluice_connections_active{listener="public"}') == 1,
-                       "the connection")
+            wait_until(lambda: self.proxy.metric(
+                'sluice_connections_active{listener="public"}') == 1, "the connection")
             self.press_until(100, "shrink", "end_keep_alive", "shed_low", "shed_normal",
                              "stop_accepting", "shed_all")
             self.assertEqual(busy.send(b"Host: a\r\n\r\n").response().status, 503)
@@ -164,7 +162,7 @@ class LevelTest(OverloadManagerCase):
 class LimitTest(OverloadManagerCase):
     def test_slow_readers_keep_it_below_the_limit_and_others_are_served(self):
         self.start("--memory-limit", "96MiB", "--buffer-memory", "512MiB")
-        page = json.loads(fetch(self.proxy.admin_port, "/overload"))
+        page = json.loads(self.proxy.page("/overload"))
         self.assertEqual(page["memory"]["source"], "--memory-limit")
         self.upstream.limit_receive_buffer(4096)
         readers = []
@@ -186,9 +184,7 @@ class LimitTest(OverloadManagerCase):
             self.assertLess(len(readers), 2000)
         for _ in range(200):
             add_reader()
-        with open("/proc/%d/status" % self.proxy.pid) as f:
-            peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM:")) * 1024
-        self.assertLess(peak, 110 * MEBIBYTE)
+        self.assertLess(self.proxy.memory("VmHWM"), 110 * MEBIBYTE)
         for reader in readers:
             reader.close()
         wait_until(lambda: not self.actions(), "it to recover", 60)

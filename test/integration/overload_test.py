@@ -7,9 +7,7 @@ import socket
 import threading
 import time
 import unittest
-import urllib.request
 
-from harness.fleet_case import metric
 from harness.process import Proxy, wait_until
 from harness.raw import Client, Server
 
@@ -39,12 +37,6 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_bytes(pid):
-    """What was resident at most."""
-    with open("/proc/%d/status" % pid) as f:
-        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM:"))
-
-
 class OverloadCase(unittest.TestCase):
     def start(self, serve=None, extra=()):
         self.upstream = Server(serve)
@@ -56,11 +48,6 @@ class OverloadCase(unittest.TestCase):
         client = Client(self.proxy.port)
         self.addCleanup(client.close)
         return client
-
-    def metric(self, name):
-        url = "http://127.0.0.1:%d/stats/prometheus" % self.proxy.admin_port
-        with urllib.request.urlopen(url, timeout=60) as page:
-            return metric(page.read().decode(), name)
 
     def served(self):
         """Whether a new connection is served now."""
@@ -107,7 +94,7 @@ class DescriptorTest(OverloadCase):
             s.close()
         wait_until(self.served, "a new connection to be served")
         self.free_descriptors()
-        self.assertGreater(self.metric(
+        self.assertGreater(self.proxy.metric(
             'sluice_connections_rejected_total{listener="public",reason="overload"}'), 0)
         self.assertEqual(there.send(SMALL).response().status, 200)
 
@@ -115,7 +102,7 @@ class DescriptorTest(OverloadCase):
         self.start()
         client = self.client()
         client.send(b"GET")
-        wait_until(lambda: self.metric('sluice_connections_active{listener="public"}') == 1,
+        wait_until(lambda: self.proxy.metric('sluice_connections_active{listener="public"}') == 1,
                    "the connection to be accepted")
         # The scrape's connection may still be open, and its descriptor would do.
         wait_until(lambda: self.is_admin_idle(), "the scrape's end")
@@ -125,10 +112,11 @@ class DescriptorTest(OverloadCase):
         self.assertIn("overload", response.headers["proxy-status"])
         self.free_descriptors()
         self.assertEqual(client.send(SMALL).response().status, 200)
-        self.assertEqual(self.metric(
+        self.assertEqual(self.proxy.metric(
             'sluice_upstream_connect_failures_total{upstream="up",reason="other"}'), 1)
         # The endpoint was not to blame.
-        self.assertEqual(self.metric('sluice_upstream_endpoint_failures_total{upstream="up"'), 0)
+        self.assertEqual(self.proxy.metric(
+            'sluice_upstream_endpoint_failures_total{upstream="up"}'), 0)
 
     def is_admin_idle(self):
         """Whether nobody is connected to the admin port."""
@@ -180,14 +168,14 @@ class MemoryTest(OverloadCase):
         return client.send(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
 
     def assert_sheds_and_goes_on(self):
-        wait_until(lambda: self.metric("sluice_connections_shed_total") > 0, "it to shed")
-        self.assertGreater(self.metric('sluice_local_replies_total{details="overload"}'), 0)
+        wait_until(lambda: self.proxy.metric("sluice_connections_shed_total") > 0, "it to shed")
+        self.assertGreater(self.proxy.metric('sluice_local_replies_total{details="overload"}'), 0)
         # Who comes now is served: an eighth is free.
         wait_until(self.served, "a small request to be served")
         self.assert_does_not_spin()
         self.assertTrue(self.served())
-        self.assertLess(self.metric("sluice_buffer_bytes"), self.BUDGET)
-        self.assertLess(resident_bytes(self.proxy.pid), 64 * MEBIBYTE)
+        self.assertLess(self.proxy.metric("sluice_buffer_bytes"), self.BUDGET)
+        self.assertLess(self.proxy.memory("VmHWM"), 64 * MEBIBYTE)
 
     def test_clients_that_do_not_read_are_cut_before_they_hold_too_much(self):
         self.start_with_small_and_large()
@@ -227,11 +215,11 @@ class MemoryTest(OverloadCase):
     def test_memory_comes_back_when_the_slow_are_gone(self):
         self.start_with_small_and_large()
         readers = [self.slow_reader() for _ in range(200)]
-        wait_until(lambda: self.metric("sluice_connections_shed_total") > 0, "it to shed")
+        wait_until(lambda: self.proxy.metric("sluice_connections_shed_total") > 0, "it to shed")
         for reader in readers:
             reader.close()
         # A scratch block and what the scrape itself needs.
-        wait_until(lambda: self.metric("sluice_buffer_bytes") < 256 * 1024, "memory to come back")
+        wait_until(lambda: self.proxy.metric("sluice_buffer_bytes") < 256 * 1024, "memory to come back")
         self.assertTrue(self.served())
 
 

@@ -5,11 +5,10 @@ import ssl
 import subprocess
 import tempfile
 import unittest
-import urllib.request
 
 from harness.h2 import PREFACE, SETTINGS, Http2Client, frame
 from harness.process import Proxy, Process, free_port, wait_until
-from harness.raw import Client, Server
+from harness.raw import Client, Server, header_of
 from harness.tls import Authority
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -52,13 +51,6 @@ def tlv(kind, value):
     return bytes([kind]) + len(value).to_bytes(2, "big") + value
 
 
-def header_of(head, name):
-    for line in head.decode("latin-1").split("\r\n"):
-        if line.lower().startswith(name + ":"):
-            return line.split(":", 1)[1].strip()
-    return None
-
-
 class Case(unittest.TestCase):
     def setUp(self):
         self.log = tempfile.NamedTemporaryFile(mode="r", suffix=".log")
@@ -88,12 +80,7 @@ class Case(unittest.TestCase):
 
     def rejected(self, proxy, reason):
         """How often a connection was refused for it."""
-        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % proxy.admin_port) as page:
-            for line in page.read().decode().splitlines():
-                if (line.startswith("sluice_connections_rejected_total{") and
-                        'reason="%s"' % reason in line):
-                    return float(line.rsplit(" ", 1)[1])
-        return 0
+        return proxy.metric('sluice_connections_rejected_total{reason="%s"}' % reason)
 
 
 class FromABalancerTest(Case):

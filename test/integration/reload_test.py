@@ -5,7 +5,7 @@ import threading
 import unittest
 
 from harness.process import Proxy, free_port
-from harness.raw import Client, Server
+from harness.raw import Client, Server, ok, once
 
 BASE = """
 kind: Listener
@@ -27,21 +27,13 @@ upstream: a
 """
 
 
-def named(name):
-    def serve(server, connection):
-        while True:
-            server.read_request(connection)
-            connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n" + name)
-    return serve
-
-
 def get(target):
     return ("GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target).encode()
 
 
 class ReloadTest(unittest.TestCase):
     def setUp(self):
-        self.a, self.b = Server(named(b"a")), Server(named(b"b"))
+        self.a, self.b = Server(once(ok(b"a"))), Server(once(ok(b"b")))
         self.addCleanup(self.a.close)
         self.addCleanup(self.b.close)
         self.base = BASE % {"a": self.a.port, "b": self.b.port}

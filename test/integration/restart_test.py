@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+import urllib.request
 
 from harness import load
-from harness.fleet_case import FleetCase, fetch, route
+from harness.fleet_case import FleetCase, route
+from harness.pages import fetch
 from harness.process import FleetProxy, Process, free_port, runfile, sluicectl, wait_until
 from harness.raw import Client, Server
 from harness.tls import Authority
@@ -34,6 +35,12 @@ kind: Route
 name: all
 upstream: up
 """
+
+
+def state_of(process):
+    """A letter: T is stopped."""
+    with open("/proc/%d/stat" % process.pid) as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
 
 
 class RestartCase(unittest.TestCase):
@@ -61,8 +68,8 @@ class RestartCase(unittest.TestCase):
                 self.state, "--admin-listen", "127.0.0.1:%d" % self.admin_port, "--workers",
                 str(workers), *extra]
 
-    def launch(self, *extra, workers=2, environment=None):
-        process = Process(self.command(*extra, workers=workers), environment)
+    def launch(self, *extra, environment=None, **options):
+        process = Process(self.command(*extra, **options), environment)
         self.addCleanup(process.stop)
         return process
 
@@ -148,7 +155,7 @@ class RestartTest(RestartCase):
         self.assertEqual(proxy.wait(), 0)
 
     def test_an_idle_connection_that_stays_so_is_closed_at_half_of_the_drain_time(self):
-        proxy = self.launch("--drain-timeout", "2s")
+        proxy = self.launch("--drain-timeout", "6s")
         proxy.wait_for_line("serving generation 1")
         with Client(self.port) as client:
             self.assertEqual(client.send(load.REQUEST).response().status, 200)
@@ -170,6 +177,21 @@ class RestartTest(RestartCase):
 
 
 class FailureTest(RestartCase):
+    def has_left(self, proxy, successor):
+        """Whether the one that is being stopped had said already that it serves."""
+        wait_until(lambda: state_of(successor) == "T", "the successor to stand")
+
+        def answer():
+            if any("has taken over" in line for line in proxy.lines):
+                return "left"
+            # While it is there it answers, and not before it has read what was said to it.
+            try:
+                urllib.request.urlopen("http://127.0.0.1:%d/live" % self.admin_port, timeout=1).read()
+                return "there"
+            except OSError:
+                return None
+        return wait_until(answer, "the predecessor to answer or go") == "left"
+
     def test_a_successor_that_is_killed_in_the_middle_changes_nothing(self):
         proxy = self.start()
         running = self.load()
@@ -179,8 +201,7 @@ class FailureTest(RestartCase):
             proxy.wait_for_line("handing it everything", attempt)
             successor.signal(signal.SIGSTOP)
             # Stopped before it said that it serves, or after.
-            time.sleep(0.1)
-            if any("has taken over" in line for line in proxy.lines):
+            if self.has_left(proxy, successor):
                 successor.signal(signal.SIGCONT)
                 successor.wait_for_line("has taken over")
                 break
@@ -335,17 +356,10 @@ os.execv(sys.argv[3], sys.argv[3:])
         high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
         for fd in fds:
             os.close(fd)
-        process = Process.__new__(Process)
-        popen = subprocess.Popen
-        subprocess.Popen = lambda *a, **k: popen(*a, pass_fds=high, **k)
-        try:
-            Process.__init__(process, [sys.executable, "-c", self.LAUNCHER,
-                                       ",".join(map(str, high)), names,
-                                       *self.command(*extra, workers=workers)])
-        finally:
-            subprocess.Popen = popen
-            for fd in high:
-                os.close(fd)
+        process = Process([sys.executable, "-c", self.LAUNCHER, ",".join(map(str, high)), names,
+                           *self.command(*extra, workers=workers)], pass_fds=high)
+        for fd in high:
+            os.close(fd)
         self.addCleanup(process.stop)
         return process
 

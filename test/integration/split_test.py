@@ -5,10 +5,9 @@ import os
 import re
 import tempfile
 import unittest
-import urllib.request
 
 from harness.process import Proxy, wait_until
-from harness.raw import Client, Server
+from harness.raw import Client, Server, ok
 
 BASE = """
 kind: Listener
@@ -78,7 +77,7 @@ def named(name):
                          if ": " in line)
             body = json.dumps({"name": name, "host": lines["host"],
                                "upstream": lines.get("x-upstream")}).encode()
-            connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+            connection.send(ok(body))
     return serve
 
 
@@ -107,10 +106,7 @@ class SplitTest(unittest.TestCase):
         return self.get(path, extra)[0]["name"]
 
     def metric(self, name, upstream):
-        page = urllib.request.urlopen(
-            "http://127.0.0.1:%d/stats/prometheus" % self.proxy.admin_port).read().decode()
-        return sum(float(line.split()[-1]) for line in page.splitlines()
-                   if line.startswith(name + "{") and 'upstream="%s"' % upstream in line)
+        return self.proxy.metric('%s{upstream="%s"}' % (name, upstream))
 
     def test_weights_divide_and_each_upstream_keeps_its_own_ways(self):
         answers = [self.get("/weighted")[0] for _ in range(400)]

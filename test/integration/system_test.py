@@ -66,6 +66,7 @@ class SystemTest(FleetCase):
             i = 0
             while time.monotonic() < deadline:
                 i += 1
+                # The listener comes and goes.
                 text = "".join(route("c%d" % j, "/c%d-%d" % (j, i)) for j in range(5))
                 if i % 3 == 0:
                     text += "---\nkind: Listener\nname: extra\naddress: 127.0.0.1:%d\n" % extra

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 from harness.process import Proxy, free_port, wait_until
-from harness.raw import Client, Server
+from harness.raw import Client, Server, header_of
 from harness.tls import Authority, TlsClient
 
 LISTENER = """
@@ -28,13 +28,6 @@ upstream: up
 
 def get(host, target="/", extra=""):
     return ("GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (target, host, extra)).encode()
-
-
-def header_of(head, name):
-    for line in head.decode("latin-1").split("\r\n"):
-        if line.lower().startswith(name + ":"):
-            return line.split(":", 1)[1].strip()
-    return None
 
 
 class TlsCase(unittest.TestCase):

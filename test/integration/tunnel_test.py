@@ -30,6 +30,12 @@ name: chat
 paths: [/chat, /refuse, /slow]
 upstream: up
 upgrades: [websocket]
+---
+kind: Route
+name: hasty
+paths: [/hasty]
+upstream: up
+upgrades: [websocket]
 idle_timeout: 2s
 ---
 kind: Route
@@ -151,7 +157,7 @@ class TunnelTest(TunnelCase):
             self.assertIsNone(header(self.upstream.requests[-1], b"upgrade"))
 
     def test_a_tunnel_in_which_nothing_moves_is_ended(self):
-        client = self.client().send(ask())
+        client = self.client().send(ask(b"/hasty"))
         client.read_until(b"hello ")
         self.assertEqual(client.read_to_end(), b"")
 

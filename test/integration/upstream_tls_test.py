@@ -8,7 +8,6 @@ import tempfile
 import threading
 import unittest
 
-from harness.fleet_case import fetch, metric
 from harness.h2 import END_HEADERS, END_STREAM, HEADERS, SETTINGS, Http2Client, frame
 from harness.process import Proxy, wait_until
 from harness.raw import Client, Server
@@ -94,8 +93,7 @@ class UpstreamTlsCase(unittest.TestCase):
         return self.client().send(request).response()
 
     def metric(self, name, label=""):
-        page = fetch(self.proxy.admin_port, "/stats/prometheus")
-        return metric(page, '%s{upstream="up"%s}' % (name, label and "," + label))
+        return self.proxy.metric('%s{upstream="up"%s}' % (name, label and "," + label))
 
     def handshakes(self, result):
         return self.metric("sluice_upstream_tls_handshakes_total", 'result="%s"' % result)

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness.process import Process, runfile
+from harness.process import ControlPlane, runfile
 
 CONFIG = """\
 kind: Upstream
@@ -27,6 +27,33 @@ upstream: orders
 timeout: 15s
 """
 
+STREAMS = """\
+kind: Upstream
+name: up
+endpoints: [{address: "10.0.0.1:1"}]
+---
+kind: Listener
+name: database
+address: 127.0.0.1:5432
+protocol: tcp
+---
+kind: StreamRoute
+name: database
+listeners: [database]
+client_ips: [10.0.0.0/8]
+upstream: up
+---
+kind: Listener
+name: through
+address: 127.0.0.1:8443
+protocol: tls_passthrough
+---
+kind: StreamRoute
+name: tenants
+server_names: ["*.example.com"]
+upstream: up
+"""
+
 
 class Result:
     """What a run of sluicectl came to."""
@@ -44,30 +71,18 @@ def run_program(arguments, stdin="", environment=None, folder=None):
     return Result(done)
 
 
-class ControlPlane(Process):
-    """sluice-controlplane on free ports with an empty store."""
-
-    def __init__(self):
-        self.directory = tempfile.TemporaryDirectory()
-        super().__init__([runfile("controlplane/main/sluice-controlplane"),
-                          "--data-dir", os.path.join(self.directory.name, "data"),
-                          "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"])
-        self.address = self.wait_for_line("(gRPC)").split()[-2]
-
-    def stop(self):
-        super().stop()
-        self.directory.cleanup()
-
-
 class DeskTest(unittest.TestCase):
     """A control plane for each test."""
 
     def setUp(self):
-        self.server = ControlPlane()
-        self.addCleanup(self.server.stop)
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.server = ControlPlane(self.path("data"))
+        self.addCleanup(self.server.stop)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
 
     def run_ctl(self, *arguments, stdin="", environment=None):
         return run_program(arguments, stdin, folder=self.folder, environment={
@@ -83,7 +98,7 @@ class DeskTest(unittest.TestCase):
         return self.ctl("apply", "-f", "-", *arguments, stdin=text, status=status)
 
     def write(self, name, text):
-        path = os.path.join(self.folder, name)
+        path = self.path(name)
         with open(path, "w") as file:
             file.write(text)
         return path

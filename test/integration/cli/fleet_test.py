@@ -4,11 +4,10 @@ import http.client
 import re
 import signal
 import socket
-import tempfile
 import unittest
 
 from desk import DeskTest
-from harness.process import Process, free_port, runfile, wait_until
+from harness.process import FleetProxy, Process, free_port, runfile, wait_until
 
 ROUTE = "kind: Route\nname: hello\nplugins: {respond: {status: 200, body: %s}}\n"
 
@@ -28,24 +27,9 @@ LAYERS = "---\n".join((
     "kind: Route\nname: removed\npaths: [/removed]\nservice: s\nplugin_sets: [none, b]\n"))
 
 
-class FollowingProxy(Process):
-    """sluice-proxy of a control plane."""
-
-    def __init__(self, server, node, groups=""):
-        self.directory = tempfile.TemporaryDirectory()
-        groups = ["--groups", groups] if groups else []
-        super().__init__([runfile("proxy/main/sluice-proxy"), "--control-plane", server,
-                          "--state-dir", self.directory.name, "--node", node, "--workers", "1",
-                          "--admin-listen", "127.0.0.1:%d" % free_port(), *groups])
-
-    def stop(self):
-        super().stop()
-        self.directory.cleanup()
-
-
 class FleetTest(DeskTest):
     def start(self, node, groups=""):
-        proxy = FollowingProxy(self.server.address, node, groups)
+        proxy = FleetProxy(self.server.grpc_port, self.path("state-" + node), node, groups)
         self.addCleanup(proxy.stop)
         wait_until(lambda: node in self.ctl("status"), node)
         return proxy
