@@ -9,9 +9,9 @@
 namespace sluice::resource {
 namespace {
 
-// Nothing that is meant is longer, authorities of the whole world included; a wrong path may lead
-// to anything.
-constexpr size_t kMostBytes = 512 << 10;
+// Nothing that is meant is longer, neither the authorities of the whole world nor the descriptors
+// of a large API; a wrong path may lead to anything.
+constexpr size_t kMostBytes = 4 << 20;
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -21,7 +21,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (file.bad()) return absl::NotFoundError(absl::StrCat("cannot read ", path));
   text.resize(static_cast<size_t>(file.gcount()));
   if (text.size() > kMostBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 512KiB"));
+    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 4MiB"));
   }
   // The newline that editors put at the end is no part of a key.
   absl::StripTrailingAsciiWhitespace(&text);

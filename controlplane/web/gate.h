@@ -1,8 +1,8 @@
 // Keeps web pages of others out.
 //
-// There is no authentication yet, and a browser on the operator's machine reaches us. What stands
-// between a page from elsewhere and our configuration is that a browser lets it send only plain
-// forms and text without asking, and that a name that an attacker points at us is not one of ours.
+// A browser on the operator's machine reaches us, and shows its certificate if we ask for one. What
+// stands between a page from elsewhere and our configuration is that a browser lets it send only
+// plain forms and text without asking, and that a name that an attacker points at us is not ours.
 #pragma once
 
 #include <optional>

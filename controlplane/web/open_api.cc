@@ -145,7 +145,7 @@ class Schemas {
 
   void AddField(const FieldDescriptor& field, std::vector<std::string>* properties,
                 std::vector<std::string>* required) {
-    if (field.name() == "namespace") return;  // Empty until teams come.
+    if (field.name() == "namespace") return;  // Always empty.
     if (field.message_type() == v1::ResourceKey::descriptor() && !field.is_repeated()) {
       return AddFields(*field.message_type(), properties, required);
     }

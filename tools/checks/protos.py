@@ -21,8 +21,8 @@ _OPENS = re.compile(r"^\s*(message|enum|oneof|service|extend|rpc)\b[^{]*\{")
 
 # The kinds that operators write, and the messages within them: proxies compare their schema.
 _RESOURCES = re.compile(
-    r"api/sluice/(plugins/v1/|v1/(consumer|consumer_group|global_rule|listener|plugin_set|route|"
-    r"service|stream_route|upstream)\.proto)")
+    r"api/sluice/(plugins/v1/|v1/(balancing|certificate|consumer|consumer_group|global_rule|health|"
+    r"listener|plugin_set|retry|route|service|split|stream_route|upstream)\.proto)")
 
 
 def _statements(text: str):

@@ -101,7 +101,8 @@ class Page {
       case FieldDescriptor::CPPTYPE_ENUM:
         return EnumValues(*field.enum_type());
       case FieldDescriptor::CPPTYPE_STRING:
-        return resource::IsCredential(field) ? "credential" : "string";
+        if (resource::IsCredential(field)) return "credential";
+        return resource::MayStandElsewhere(field) ? "text" : "string";
       case FieldDescriptor::CPPTYPE_MESSAGE:
         return "map";
       default:
@@ -216,7 +217,10 @@ class Generator {
     page.Line(
         "A resource has `kind`, `name` and the fields of its kind, all at one level. Durations are "
         "`250ms`, `15s`, `5m` or `1h30m`; sizes are bytes, or a number with `KiB`, `MiB`, `GiB` or "
-        "`TiB`. \"Since\" is the schema in which a field came: an older proxy cannot read it.\n");
+        "`TiB`. A text or credential may stand elsewhere: `{from_file: PATH}` or `{from_env: "
+        "NAME}`, "
+        "which `sluicectl` or a proxy's `--config` reads. \"Since\" is the schema in which a field "
+        "came: an older proxy cannot read it.\n");
     page.Line("## Fields of every resource\n");
     page.Fields(*v1::Resource::descriptor());
     page.Line("## Kinds\n");
