@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/http/grpc/status.h"
+#include "proxy/upstream/outcome_report.h"
 
 namespace sluice::exchange {
 
@@ -29,8 +30,7 @@ Attempt::Attempt(Owner& owner, Worker& worker, upstream::Cluster& cluster, uint3
       worker_(worker),
       cluster_(&cluster),
       permits_(std::move(permits)),
-      endpoints_(cluster.shared_endpoints()),
-      endpoint_(endpoint),
+      endpoint_(cluster.endpoints().endpoints[endpoint]),
       pool_(cluster.PoolOf(endpoint)),
       active_(cluster.balancer().OnStart(endpoint)),
       created_ns_(worker.io.loop.now_ns()),
@@ -82,7 +82,7 @@ void Attempt::OnHead(http::ResponseHead& head, bool end) {
   worker_.metrics.Record(cluster_->settings().metrics, UpstreamMetric::kResponseDuration,
                          first_byte_ns_ - started_ns_);
   active_.OnEnd(first_byte_ns_ - started_ns_, first_byte_ns_);
-  if (cluster_->settings().outlier != nullptr) NoteOutcome(OutcomeOf(head, end));
+  ReportOutcome(OutcomeOf(head, end));
   if (end) LetGo();
   owner_.OnAttemptHead(head, end, *this);
 }
@@ -111,7 +111,7 @@ void Attempt::OnReset(ResetReason reason) {
 }
 
 void Attempt::NoteTimeout() {
-  if (has_response()) return;
+  if (has_response() || std::exchange(is_late_, true)) return;
   worker_.metrics.Add(cluster_->settings().metrics, UpstreamMetric::kTimeouts);
   NoteFailure();
 }
@@ -119,21 +119,17 @@ void Attempt::NoteTimeout() {
 void Attempt::NoteFailure() {
   worker_.metrics.Add(endpoint().metrics, observe::EndpointMetric::kFailures);
   active_.OnFailure(worker_.io.loop.now_ns());
-  if (cluster_->settings().outlier != nullptr) NoteOutcome(upstream::Outcome::kNoResponse);
+  ReportOutcome(upstream::Outcome::kNoResponse);
 }
 
-void Attempt::NoteOutcome(upstream::Outcome outcome) {
-  const upstream::Settings& settings = cluster_->settings();
-  const std::optional<upstream::Ejection> ejection = upstream::NoteOutcome(
-      *settings.outlier, *settings.board, *endpoint().health, outcome, worker_.io.loop.now_ns());
-  if (!ejection) return;
-  worker_.metrics.Add(settings.metrics, UpstreamMetric::kEjections, *ejection);
-  worker_.metrics.Add(settings.metrics, UpstreamMetric::kEjectionsActive);
+void Attempt::ReportOutcome(upstream::Outcome outcome) {
+  upstream::ReportOutcome(cluster_->settings(), endpoint(), outcome, worker_.io.loop.now_ns(),
+                          worker_.metrics);
 }
 
 void Attempt::Failed(ResetReason reason) {
   // What we had no descriptor for says nothing about the endpoint.
-  if (!has_response() && reason != ResetReason::kOverload) NoteFailure();
+  if (!has_response() && !is_late_ && reason != ResetReason::kOverload) NoteFailure();
   owner_.OnAttemptReset(reason, *this);
 }
 

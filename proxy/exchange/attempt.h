@@ -56,7 +56,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   // Null before there is one and after the response has ended.
   http::ClientStream* stream() { return stream_; }
   const http::ClientStream* stream() const { return stream_; }
-  const upstream::Endpoint& endpoint() const { return endpoints_->endpoints[endpoint_]; }
+  const upstream::Endpoint& endpoint() const { return *endpoint_; }
   upstream::Cluster& cluster() { return *cluster_.get(); }
   upstream::Pool& pool() { return pool_; }
 
@@ -72,15 +72,15 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   int64_t first_byte_ns() const { return first_byte_ns_; }
   // The request has begun to be written.
   void MarkStarted() { started_ns_ = worker_.io.loop.now_ns(); }
-  // It is given up because no response came in time: the endpoint failed.
+  // No response came in time: the endpoint failed, even if it should answer yet. Counts once.
   void NoteTimeout();
+  bool is_late() const { return is_late_; }
 
   // Where it stands in the request, for its exchange.
   struct Progress {
     uint64_t body_bytes = 0;  // Of the exchange's buffer.
     bool has_head = false;
     bool has_end = false;
-    bool is_overdue = false;  // Its per-try time is over, and another runs beside it.
   };
   Progress sent;
 
@@ -98,15 +98,14 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   void OnConnectFailed(http::ResetReason reason) override;
   void Failed(http::ResetReason reason);
   void NoteFailure();
-  void NoteOutcome(upstream::Outcome outcome);
+  void ReportOutcome(upstream::Outcome outcome);
   void LetGo();
 
   Owner& owner_;
   Worker& worker_;
   const upstream::ClusterRef cluster_;
   const Permits permits_;
-  const std::shared_ptr<const upstream::EndpointSet> endpoints_;
-  const uint32_t endpoint_;
+  const std::shared_ptr<const upstream::Endpoint> endpoint_;
   upstream::Pool& pool_;
   upstream::ActiveRequest active_;
   http::ClientStream* stream_ = nullptr;
@@ -118,6 +117,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   bool has_sent_ = false;
   bool was_reused_ = false;
   bool is_complete_ = false;
+  bool is_late_ = false;
 };
 
 }  // namespace sluice::exchange

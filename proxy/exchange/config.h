@@ -31,6 +31,7 @@ struct Pinned {
 struct MirrorTarget {
   std::string upstream;
   uint32_t percent = 100;
+  std::shared_ptr<const upstream::SubsetChoice> subset;  // Null: any endpoint.
   uint32_t cluster_slot = kNoCluster;
   std::shared_ptr<const void> cluster_lease;  // Keeps cluster_slot.
 };

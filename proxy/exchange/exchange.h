@@ -141,12 +141,16 @@ class Exchange final : public plugins::Stream,
   // Attempts.
   upstream::Cluster* FindCluster() const;
   std::optional<uint32_t> PickEndpoint(upstream::Cluster& cluster);
+  // Of `subset`; null: of all.
+  std::optional<uint32_t> PickIn(upstream::Cluster& cluster, const upstream::SubsetChoice* subset,
+                                 upstream::PickRequest& request);
   std::optional<uint64_t> RequestHash(const upstream::Cluster& cluster) const;
-  void NoteTried(const upstream::Pool& pool);
+  void NoteTried(const upstream::Endpoint& endpoint);
   absl::string_view ProxyHeaderFor(const upstream::Settings& settings);
   void StartFirstAttempt();
   void BeginMirrors();
   void StartAttempt(upstream::Permit retry);
+  void CannotStart(absl::string_view details);
   absl::string_view AuthorityFor(const upstream::Settings& settings,
                                  const upstream::Endpoint& endpoint) const;
   void SendRequestHead(Attempt& attempt);
@@ -252,7 +256,8 @@ class Exchange final : public plugins::Stream,
     void* state = nullptr;
     int64_t at_ns = 0;
   } plugin_timer_;
-  const upstream::Pool* tried_[kMaxAttempts];  // Whose endpoints are to blame for a failure.
+  // Of endpoints that are to blame for a failure: kMaxAttempts places in the arena, or null.
+  net::Address* tried_ = nullptr;
   uint8_t tried_count_ = 0;
   Stage stage_ = Stage::kHead;
   Hook request_stop_ = Hook::kNone;

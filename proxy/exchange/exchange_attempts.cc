@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/types/span.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/subset_key.h"
 #include "proxy/http/fields.h"
@@ -59,29 +58,28 @@ std::optional<uint64_t> Exchange::RequestHash(const upstream::Cluster& cluster) 
   return upstream::StableHash(value);
 }
 
-std::optional<uint32_t> Exchange::PickEndpoint(upstream::Cluster& cluster) {
-  struct Tried {
-    upstream::Cluster& cluster;
-    absl::Span<const upstream::Pool* const> pools;
-  } tried{cluster, absl::MakeConstSpan(tried_, tried_count_)};
-  upstream::PickRequest request;
+std::optional<uint32_t> Exchange::PickIn(upstream::Cluster& cluster,
+                                         const upstream::SubsetChoice* subset,
+                                         upstream::PickRequest& request) {
   request.now_ns = worker_.io.loop.now_ns();
   request.hash = RequestHash(cluster);
-  if (tried_count_ > 0) {
-    request.context = &tried;
-    request.is_excluded = [](const void* context, uint32_t endpoint) {
-      const auto& tried = *static_cast<const Tried*>(context);
-      const upstream::Pool* pool = &tried.cluster.PoolOf(endpoint);
-      return std::find(tried.pools.begin(), tried.pools.end(), pool) != tried.pools.end();
-    };
-  }
-  if (!route_->has_subset) return cluster.balancer().Pick(request);
-  return cluster.balancer().PickFrom(SubsetKeyOf(*route_->subset, request_.headers, arena_),
-                                     request);
+  if (subset == nullptr) return cluster.balancer().Pick(request);
+  return cluster.balancer().PickFrom(SubsetKeyOf(*subset, request_.headers, arena_), request);
 }
 
-void Exchange::NoteTried(const upstream::Pool& pool) {
-  if (tried_count_ < std::size(tried_)) tried_[tried_count_++] = &pool;
+std::optional<uint32_t> Exchange::PickEndpoint(upstream::Cluster& cluster) {
+  const upstream::TriedAddresses tried{cluster.endpoints(), {tried_, tried_count_}};
+  upstream::PickRequest request;
+  tried.ExcludeFrom(request);
+  return PickIn(cluster, route_->has_subset ? route_->subset.get() : nullptr, request);
+}
+
+void Exchange::NoteTried(const upstream::Endpoint& endpoint) {
+  if (tried_ == nullptr) {
+    tried_ = new (arena_.Allocate(kMaxAttempts * sizeof(net::Address), alignof(net::Address)))
+        net::Address[kMaxAttempts];
+  }
+  if (tried_count_ < kMaxAttempts) tried_[tried_count_++] = endpoint.address;
 }
 
 // What tells the endpoint between whom the client's connection was made; empty if it is not to
@@ -97,11 +95,16 @@ absl::string_view Exchange::ProxyHeaderFor(const upstream::Settings& settings) {
   return arena_.Copy(absl::string_view(header, size));
 }
 
+// What is under way may still bring the response.
+void Exchange::CannotStart(absl::string_view details) {
+  attempts_.empty() ? ReplyWithReason(details) : ArmTimer();
+}
+
 // `retry` is empty for a first attempt, and for one that the budget does not count.
 void Exchange::StartAttempt(upstream::Permit retry) {
   retry_at_ns_ = 0;
   upstream::Cluster* cluster = FindCluster();
-  if (cluster == nullptr) return ReplyWithReason("no_endpoints");
+  if (cluster == nullptr) return CannotStart("no_endpoints");
   const upstream::Settings& settings = cluster->settings();
   if (is_connect() && !PrepareConnect(settings)) return;
   std::optional<uint32_t> endpoint = PickEndpoint(*cluster);
@@ -112,12 +115,12 @@ void Exchange::StartAttempt(upstream::Permit retry) {
   }
   if (!endpoint) {
     const upstream::EndpointSet& endpoints = cluster->endpoints();
-    if (!endpoints.table->weighted().empty()) return ReplyWithReason("no_healthy_upstream");
-    return ReplyWithReason(endpoints.is_unresolved ? "upstream_dns_failure" : "no_endpoints");
+    if (!endpoints.table->weighted().empty()) return CannotStart("no_healthy_upstream");
+    return CannotStart(endpoints.is_unresolved ? "upstream_dns_failure" : "no_endpoints");
   }
   if (!settings.breaker->requests.TryTake(settings.breaker_limits.requests)) {
     worker_.metrics.Add(settings.metrics, UpstreamMetric::kOverflows, BreakerLimit::kRequests);
-    return ReplyWithReason("upstream_overflow");
+    return CannotStart("upstream_overflow");
   }
   upstream::Permit request(settings.breaker->requests);
   if (summary_.attempts++ > 0) worker_.metrics.Add(settings.metrics, UpstreamMetric::kRetries);
@@ -130,7 +133,7 @@ void Exchange::StartAttempt(upstream::Permit retry) {
   const Attempt::Started started = attempt.Start(wants_fresh_);
   if (started == Attempt::Started::kOverflow) {
     attempts_.Remove(attempt);
-    return ReplyWithReason("upstream_overflow");
+    return CannotStart("upstream_overflow");
   }
   ArmTimer();
   if (started == Attempt::Started::kReady) SendRequestHead(attempt);
@@ -328,7 +331,7 @@ bool Exchange::Retry(Attempt& attempt, const Outcome& outcome) {
     if (policy != nullptr) summary_.flags.Add(observe::ResponseFlag::kRetriesExhausted);
     return false;
   }
-  if (BlamesEndpoint(outcome)) NoteTried(attempt.pool());
+  if (BlamesEndpoint(outcome)) NoteTried(attempt.endpoint());
   // Without a policy an endpoint that refused is not asked again.
   upstream::Cluster* cluster = FindCluster();
   if (cluster == nullptr || (policy == nullptr && !PickEndpoint(*cluster))) return false;
@@ -380,16 +383,15 @@ bool Exchange::TakeRetryPermit(upstream::Cluster& cluster, const upstream::Retry
 
 // The attempt's response did not begin in its time.
 void Exchange::OnTryTimeout(Attempt& attempt) {
+  attempt.NoteTimeout();
   const upstream::RetryPolicy* policy = Policy();
   if (policy != nullptr && policy->hedge) return Hedge(attempt, *policy);
-  attempt.NoteTimeout();
   const bool has_sent = attempt.stream() != nullptr && attempt.stream()->has_sent_bytes();
   if (Retry(attempt, {.kind = Outcome::Kind::kTimeout, .has_sent_bytes = has_sent})) return;
   ReplyWithReason("per_try_timeout");
 }
 
 void Exchange::Hedge(Attempt& attempt, const upstream::RetryPolicy& policy) {
-  attempt.sent.is_overdue = true;
   upstream::Cluster* cluster = FindCluster();
   const bool has_sent = attempt.stream() != nullptr && attempt.stream()->has_sent_bytes();
   const Verdict verdict = Judge(&policy, request_.method_id, is_grpc(),
@@ -401,7 +403,7 @@ void Exchange::Hedge(Attempt& attempt, const upstream::RetryPolicy& policy) {
     return ArmTimer();
   }
   ++retries_;
-  NoteTried(attempt.pool());
+  NoteTried(attempt.endpoint());
   StartAttempt(std::move(permit));
 }
 

@@ -21,9 +21,7 @@ void Exchange::BeginMirrors() {
     if (cluster == nullptr) continue;
     const upstream::Settings& settings = cluster->settings();
     upstream::PickRequest pick;
-    pick.now_ns = worker_.io.loop.now_ns();
-    pick.hash = RequestHash(*cluster);
-    const std::optional<uint32_t> endpoint = cluster->balancer().Pick(pick);
+    const std::optional<uint32_t> endpoint = PickIn(*cluster, target.subset.get(), pick);
     if (!endpoint || worker_.io.pool.is_exhausted()) {
       Mirror::CountDropped(worker_, *cluster);
       continue;
@@ -36,7 +34,7 @@ void Exchange::BeginMirrors() {
     Mirror::Begin(mirrors_, worker_, *cluster, *endpoint,
                   upstream::Permit(settings.breaker->requests),
                   {.head = request_,
-                   .authority = AuthorityFor(settings, cluster->endpoints().endpoints[*endpoint]),
+                   .authority = AuthorityFor(settings, *cluster->endpoints().endpoints[*endpoint]),
                    .body = body_,
                    .is_complete = request_passed_,
                    .trailers = request_trailers_,

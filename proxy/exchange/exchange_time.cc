@@ -20,7 +20,7 @@ void Exchange::NoteGrpcDeadline() {
 int64_t Exchange::TryDeadline(const Attempt& attempt) const {
   const upstream::RetryPolicy* policy = Policy();
   if (policy == nullptr || policy->per_try_timeout_ns == 0 || !awaits_response() ||
-      attempt.has_response() || attempt.sent.is_overdue) {
+      attempt.has_response() || attempt.is_late()) {
     return INT64_MAX;
   }
   return std::max(attempt.start_ns(), summary_.request_end_ns) + policy->per_try_timeout_ns;

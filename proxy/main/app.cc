@@ -352,8 +352,11 @@ sync::Figures App::CollectFigures() {
 }
 
 void App::GetPage(const std::string& path, absl::AnyInvocable<void(Page)> done) {
-  pages_->GetPage(path, [done = std::move(done)](server::Page page) mutable {
+  auto answer = [done = std::move(done)](server::Page page) mutable {
     done({static_cast<uint32_t>(page.status), std::move(page.content_type), std::move(page.body)});
+  };
+  pages_->GetPage(path, [this, answer = std::move(answer)](server::Page page) mutable {
+    server::MakeWhole(loop_, std::move(page), std::move(answer));
   });
 }
 

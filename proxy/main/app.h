@@ -96,10 +96,11 @@ class App final : private event::Handler, private sync::ProxyHooks {
   const Clock& clock_;
   const Options options_;
   Start start_;
+  // Before the loop: what is posted and not run any more may hold endpoints, which have metrics.
+  observe::MetricRegistry metrics_;
   event::Loop loop_;
   net::BlockPool pool_;
   net::IoContext io_;
-  observe::MetricRegistry metrics_;
   observe::LogThread log_;
   plugins::CounterTable counters_;
   plugins::Registry registry_;

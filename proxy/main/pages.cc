@@ -73,7 +73,7 @@ Page Pages::Overload() const {
   return JsonPage(sources_.overload->Describe());
 }
 
-Page Pages::Metrics() {
+Page Pages::Metrics() const {
   using observe::ProcessMetric;
   observe::MetricRegistry& metrics = sources_.metrics;
   observe::UpdateProcessStats(metrics);
@@ -94,11 +94,9 @@ Page Pages::Metrics() {
   metrics.Set(ProcessMetric::kConfigGeneration, static_cast<double>(state_.generation));
   metrics.Set(ProcessMetric::kConfigDegraded, !state_.faults.empty());
   metrics.Set(ProcessMetric::kControlPlaneConnected, state_.is_connected);
-  Page page{200, std::string(observe::PrometheusText::kContentType), ""};
-  observe::PrometheusText text(metrics);
-  while (text.Next(&page.body)) {
-  }
-  return page;
+  auto text = std::make_unique<observe::PrometheusText>(metrics);
+  return {200, std::string(observe::PrometheusText::kContentType), "",
+          [text = std::move(text)](std::string& body) { return text->Next(&body); }};
 }
 
 void Pages::Config(absl::AnyInvocable<void(Page)> done) {

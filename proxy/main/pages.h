@@ -61,11 +61,10 @@ class Pages final : public server::PageSource {
 
  private:
   server::Page Ready() const;
-  server::Page Metrics();
+  server::Page Metrics() const;
   server::Page Overload() const;
   void Config(absl::AnyInvocable<void(server::Page)> done);
   void Clusters(absl::AnyInvocable<void(server::Page)> done);
-  std::string EndpointsJson(const std::string& upstream, const upstream::EndpointSet& set) const;
   void Explain(const std::string& query, absl::AnyInvocable<void(server::Page)> done);
 
   const ProxyState& state_;

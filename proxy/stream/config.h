@@ -18,6 +18,7 @@ struct CompiledStreamRoute : exchange::Pinned {
   observe::MetricGroup<observe::StreamRouteMetric> metrics;
   std::string name;
   std::string upstream;
+  std::string subset;                         // Its key (upstream/subset.h); empty: any endpoint.
   std::shared_ptr<const void> metrics_owner;  // Keeps the group while anybody counts on it.
   std::shared_ptr<const void> cluster_lease;  // Keeps cluster_slot.
   std::shared_ptr<const match::CompiledSpec> spec;

@@ -12,7 +12,7 @@
 // held while nothing passes.
 //
 // Thread: its worker's. Ownership: the Host's, which deletes it after OnClosed().
-// Lifetime: within the worker and its Host. It keeps its stream route, its cluster and their
+// Lifetime: within the worker and its Host. It keeps its stream route, its endpoint and their
 // metrics, whatever the configuration becomes.
 #pragma once
 
@@ -98,6 +98,7 @@ class Relay final : public http::ServerCodec, private event::Task {
   std::optional<uint32_t> Pick(upstream::Cluster& cluster) const;
   absl::Status OpenTo(const upstream::Endpoint& endpoint);
   void NoteConnectFailure(observe::ConnectFailure failure);
+  void ReportOutcome(upstream::Outcome outcome);
   void LetGoOfEndpoint();
   void BeginRelaying();
 
@@ -135,11 +136,10 @@ class Relay final : public http::ServerCodec, private event::Task {
   std::string server_name_;
 
   const CompiledStreamRoute* route_ = nullptr;  // Pinned.
-  upstream::ClusterRef cluster_;
+  upstream::ClusterRef cluster_;                // Until there is a connection.
   // As of the last attempt; the members below refer to them.
   std::shared_ptr<const upstream::Settings> settings_;
-  std::shared_ptr<const upstream::EndpointSet> endpoints_;
-  const upstream::Endpoint* endpoint_ = nullptr;
+  std::shared_ptr<const upstream::Endpoint> endpoint_;
   net::Traffic traffic_;
   upstream::Permit connection_permit_;
   upstream::ActiveRequest active_;

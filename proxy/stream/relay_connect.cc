@@ -1,6 +1,5 @@
 // From a client's first byte to an open connection to an endpoint.
 
-#include <algorithm>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -10,6 +9,7 @@
 #include "proxy/stream/relay.h"
 #include "proxy/upstream/balancer/stable_hash.h"
 #include "proxy/upstream/connect.h"
+#include "proxy/upstream/outcome_report.h"
 
 namespace sluice::stream {
 
@@ -102,10 +102,6 @@ void Relay::Connect() {
 }
 
 std::optional<uint32_t> Relay::Pick(upstream::Cluster& cluster) const {
-  struct Context {
-    const upstream::EndpointSet& endpoints;
-    const Relay& relay;
-  } context{cluster.endpoints(), *this};
   const upstream::Settings& settings = cluster.settings();
   upstream::PickRequest request;
   request.now_ns = worker_.io.loop.now_ns();
@@ -114,15 +110,10 @@ std::optional<uint32_t> Relay::Pick(upstream::Cluster& cluster) const {
       settings.hash_on.kind == upstream::HashOn::Kind::kClientIp) {
     request.hash = upstream::StableHash(BytesOf(client_address_.ip()));
   }
-  if (attempts_ == 0) return cluster.balancer().Pick(request);
-  request.context = &context;
-  request.is_excluded = [](const void* data, uint32_t endpoint) {
-    const auto& context = *static_cast<const Context*>(data);
-    const auto end = context.relay.tried_.begin() + context.relay.attempts_;
-    return std::find(context.relay.tried_.begin(), end,
-                     context.endpoints.endpoints[endpoint].address) != end;
-  };
-  return cluster.balancer().Pick(request);
+  const upstream::TriedAddresses tried{cluster.endpoints(), {tried_.data(), attempts_}};
+  tried.ExcludeFrom(request);
+  if (route_->subset.empty()) return cluster.balancer().Pick(request);
+  return cluster.balancer().PickFrom(route_->subset, request);
 }
 
 Relay::Attempt Relay::TryEndpoint(upstream::Cluster& cluster) {
@@ -139,14 +130,14 @@ Relay::Attempt Relay::TryEndpoint(upstream::Cluster& cluster) {
     return over(endpoints.is_unresolved ? "upstream_dns_failure" : "no_endpoints");
   }
   settings_ = cluster.shared_settings();
-  endpoints_ = cluster.shared_endpoints();
-  endpoint_ = &endpoints_->endpoints[*picked];
+  endpoint_ = cluster.endpoints().endpoints[*picked];
   upstream::Gauge& connections = settings_->breaker->connections;
   if (!connections.TryTake(settings_->breaker_limits.connections)) {
     worker_.metrics.Add(settings_->metrics, UpstreamMetric::kOverflows, BreakerLimit::kConnections);
     return over("upstream_overflow");
   }
   connection_permit_ = upstream::Permit(connections);
+  settings_->board->NoteTraffic();
   holds_endpoint_ = true;
   active_ = cluster.balancer().OnStart(*picked);
   tried_[attempts_] = endpoint_->address;
@@ -187,6 +178,12 @@ void Relay::NoteConnectFailure(ConnectFailure failure) {
   worker_.metrics.Add(settings_->metrics, UpstreamMetric::kConnectFailures, failure);
   worker_.metrics.Add(endpoint_->metrics, EndpointMetric::kFailures);
   active_.OnFailure(worker_.io.loop.now_ns());
+  ReportOutcome(upstream::Outcome::kNoResponse);
+}
+
+void Relay::ReportOutcome(upstream::Outcome outcome) {
+  upstream::ReportOutcome(*settings_, *endpoint_, outcome, worker_.io.loop.now_ns(),
+                          worker_.metrics);
 }
 
 // Of the last attempt, if there was one.
@@ -217,11 +214,14 @@ void Relay::OnConnected(int error) {
   is_connected_ = true;
   worker_.metrics.Add(settings_->metrics, UpstreamMetric::kConnections);
   worker_.metrics.Add(settings_->metrics, UpstreamMetric::kConnectionsActive);
+  ReportOutcome(upstream::Outcome::kConnected);
   BeginRelaying();
 }
 
 void Relay::BeginRelaying() {
   state_ = State::kRelaying;
+  // It may last for days: the upstream's endpoints of today need not.
+  cluster_ = upstream::ClusterRef();
   timer_.Cancel();
   Touch();
   if (!hello_.empty()) {

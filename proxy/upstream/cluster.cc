@@ -5,12 +5,11 @@
 namespace sluice::upstream {
 namespace {
 
-// Whether connections made under one are as good under the other.
+// Whether connections made under one are as good under the other. Of how many are kept, and for how
+// long, a pool is told (Pool::Adopt).
 bool SameConnections(const Settings& a, const Settings& b) {
-  return a.protocol == b.protocol && a.connect_timeout_ns == b.connect_timeout_ns &&
-         a.idle_timeout_ns == b.idle_timeout_ns && a.max_idle == b.max_idle &&
-         a.max_streams == b.max_streams && a.proxy_protocol == b.proxy_protocol &&
-         SameTls(a.tls.get(), b.tls.get());
+  return a.protocol == b.protocol && a.max_streams == b.max_streams &&
+         a.proxy_protocol == b.proxy_protocol && SameTls(a.tls.get(), b.tls.get());
 }
 
 }  // namespace
@@ -36,7 +35,7 @@ void Cluster::Update(std::shared_ptr<const Settings> settings,
   endpoints_ = std::move(endpoints);
   balancer_.Adopt(settings_, endpoints_);
   absl::flat_hash_map<net::Address, const Endpoint*> present;
-  for (const Endpoint& endpoint : endpoints_->endpoints) present[endpoint.address] = &endpoint;
+  for (const auto& endpoint : endpoints_->endpoints) present[endpoint->address] = endpoint.get();
   for (auto it = pools_.begin(); it != pools_.end();) {
     const auto endpoint = present.find(it->first);
     if (keeps_pools && endpoint != present.end() &&
@@ -54,18 +53,12 @@ void Cluster::Update(std::shared_ptr<const Settings> settings,
 Pool& Cluster::PoolOf(uint32_t endpoint) {
   Pool*& pool = pool_of_[endpoint];
   if (pool == nullptr) {
-    const Endpoint& chosen = endpoints_->endpoints[endpoint];
+    const Endpoint& chosen = *endpoints_->endpoints[endpoint];
     std::unique_ptr<Pool>& owned = pools_[chosen.address];
     if (owned == nullptr) owned = MakePool(context_, DestinationOf(*settings_, chosen), settings_);
     pool = owned.get();
   }
   return *pool;
-}
-
-size_t Cluster::connection_count() const {
-  size_t count = 0;
-  for (const auto& [address, pool] : pools_) count += pool->connection_count();
-  return count;
 }
 
 }  // namespace sluice::upstream

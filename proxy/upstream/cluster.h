@@ -41,9 +41,6 @@ class Cluster {
   // The pool of an endpoint, by index.
   Pool& PoolOf(uint32_t endpoint);
 
-  // Connections of all its pools.
-  size_t connection_count() const;
-
  private:
   friend class ClusterRef;
 

@@ -31,6 +31,9 @@ void ClusterBalancer::Adopt(std::shared_ptr<const Settings> settings,
 void ClusterBalancer::KeepSubsets(const EndpointSet& before) {
   std::vector<std::unique_ptr<EndpointGroup>> kept(endpoints_->subsets.size());
   for (const auto& [key, subset] : before.subsets.subsets()) {
+    // One that nobody picked from while these endpoints were there holds others still: it would
+    // keep them for as long as nobody does.
+    if (subsets_[subset] == nullptr || subsets_[subset]->is_stale()) continue;
     const std::optional<uint32_t> now = endpoints_->subsets.Find(key);
     if (now.has_value()) kept[*now] = std::move(subsets_[subset]);
   }

@@ -11,9 +11,11 @@
 // Thread: its worker's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -61,6 +63,24 @@ class ClusterBalancer {
   // As in endpoints_->subsets; null before the first pick from it.
   std::vector<std::unique_ptr<EndpointGroup>> subsets_;
   FastRandom random_;
+};
+
+// Makes a pick pass over the endpoints of some addresses: where the request has failed before.
+// Lifetime: until the pick is made.
+struct TriedAddresses {
+  const EndpointSet& endpoints;  // Among which is picked.
+  std::span<const net::Address> addresses;
+
+  void ExcludeFrom(PickRequest& request) const {
+    if (addresses.empty()) return;
+    request.context = this;
+    request.is_excluded = [](const void* context, uint32_t endpoint) {
+      const auto& tried = *static_cast<const TriedAddresses*>(context);
+      const net::Address& address = tried.endpoints.endpoints[endpoint]->address;
+      return std::find(tried.addresses.begin(), tried.addresses.end(), address) !=
+             tried.addresses.end();
+    };
+  }
 };
 
 }  // namespace sluice::upstream

@@ -49,7 +49,7 @@ void PickPlain(benchmark::State& state) {
 
 void PickWithOneUnhealthy(benchmark::State& state) {
   Fixture fixture(Endpoints(state.range(0)));
-  fixture.set->endpoints[0].health->Set(EndpointHealth::kFailedCheck);
+  fixture.set->endpoints[0]->health->Set(EndpointHealth::kFailedCheck);
   Pick(state, fixture);
 }
 
@@ -62,7 +62,7 @@ void PickInSlowStart(benchmark::State& state) {
   Settings settings;
   settings.slow_start.window_ns = 3600 * kSecond;
   Fixture fixture(Endpoints(state.range(0)), std::move(settings));
-  fixture.set->endpoints[0].health->SetHealthySince(100 * kSecond);
+  fixture.set->endpoints[0]->health->SetHealthySince(100 * kSecond);
   Pick(state, fixture);
 }
 
@@ -71,7 +71,7 @@ void Sort(benchmark::State& state, Policy policy) {
   Settings settings;
   settings.policy = policy;
   Fixture fixture(Endpoints(state.range(0)), std::move(settings));
-  EndpointHealth& health = *fixture.set->endpoints[0].health;
+  EndpointHealth& health = *fixture.set->endpoints[0]->health;
   for (auto _ : state) {
     if (!health.Set(EndpointHealth::kFailedCheck)) health.Clear(EndpointHealth::kFailedCheck);
     fixture.settings->board->NoteChange();

@@ -133,6 +133,19 @@ TEST_P(EveryPolicy, APanicMayBeToFail) {
   EXPECT_EQ(balancer_->Pick({}), std::nullopt);
 }
 
+// The share of the one that fails went to the other.
+TEST_P(EveryPolicy, OfTwoPrioritiesOneMayFailInItsPanic) {
+  settings_.fail_on_panic = true;
+  Add(10, 0);
+  Add(10, 1);
+  Start();
+  Mark(0, 4);
+  Mark(11, 19);
+  // 5 of 10 can take 7 parts, 1 of 10 would take 1.4.
+  EXPECT_NEAR(Percent(0, 9), 100 * 7 / 8.4, 2);
+  EXPECT_EQ(Percent(10, 19), 0);
+}
+
 TEST_P(EveryPolicy, TheSecondPriorityTakesWhatTheFirstCannot) {
   Add(10, 0);
   Add(10, 1);
@@ -382,6 +395,22 @@ TEST_P(SubsetTest, AChangeOfTheEndpointsMovesThemBetweenSubsets) {
   balancer_->Adopt(Shared(), Set());
   EXPECT_THAT(Served("v1"), ElementsAre(1, 2, 3));
   EXPECT_THAT(Served("v3"), ElementsAre(0));
+}
+
+// Each subset that was used once kept endpoints of its own past, with 128 KiB of slots.
+TEST_P(SubsetTest, ASubsetThatIsNotUsedHoldsNoEndpointsThatWere) {
+  StartWith(SubsetRules::Fallback::kNone);
+  for (Endpoint& endpoint : endpoints_) endpoint.labels["version"] = "v1";
+  std::weak_ptr<const EndpointTable> first;
+  {
+    const std::shared_ptr<const EndpointSet> set = Set();
+    first = set->table;
+    balancer_->Adopt(Shared(), set);
+  }
+  EXPECT_EQ(Served("v1").size(), 6u);
+  balancer_->Adopt(Shared(), Set());
+  balancer_->Adopt(Shared(), Set());
+  EXPECT_TRUE(first.expired());
 }
 
 // Three endpoints that have served for long, and one that came at 100 s; a window of 10 s.

@@ -18,10 +18,10 @@ EndpointShare ShareOf(const EndpointSet& set, uint32_t endpoint) {
 std::vector<EndpointGroup::Level> EndpointGroup::SplitByPriority(
     const EndpointSet& set, std::span<const uint32_t> members) const {
   std::set<uint32_t> priorities;
-  for (const uint32_t member : members) priorities.insert(set.endpoints[member].priority);
+  for (const uint32_t member : members) priorities.insert(set.endpoints[member]->priority);
   std::vector<Level> levels(priorities.size());
   for (const uint32_t member : members) {
-    const Endpoint& endpoint = set.endpoints[member];
+    const Endpoint& endpoint = *set.endpoints[member];
     const auto place = std::distance(priorities.begin(), priorities.find(endpoint.priority));
     Level& level = levels[static_cast<size_t>(place)];
     level.all.push_back(member);
@@ -82,11 +82,11 @@ void EndpointGroup::FillNearAndFar(const Settings& settings, const EndpointSet& 
   }
   std::set<absl::string_view> zones;
   for (const uint32_t endpoint : level.all) {
-    if (!set.endpoints[endpoint].zone.empty()) zones.insert(set.endpoints[endpoint].zone);
+    if (!set.endpoints[endpoint]->zone.empty()) zones.insert(set.endpoints[endpoint]->zone);
   }
   std::vector<ZonedEndpoint> healthy;
   for (const uint32_t endpoint : level.healthy) {
-    healthy.push_back({ShareOf(set, endpoint), set.endpoints[endpoint].zone});
+    healthy.push_back({ShareOf(set, endpoint), set.endpoints[endpoint]->zone});
   }
   const ZoneSplit split = SplitByZone(healthy, preference.own_zone, zones.size());
   const auto near_load =
@@ -124,7 +124,7 @@ void EndpointGroup::FindCold(const SlowStart& slow_start, const EndpointSet& set
   if (slow_start.window_ns == 0 || is_consistent_) return;
   bool has_warm = false;
   for (const uint32_t member : members) {
-    const EndpointHealth& health = *set.endpoints[member].health;
+    const EndpointHealth& health = *set.endpoints[member]->health;
     if (!health.is_healthy()) continue;
     const int64_t since_ns = health.healthy_since_ns();
     if (since_ns != 0 && now_ns - since_ns < slow_start.window_ns) {
@@ -140,8 +140,8 @@ void EndpointGroup::FindOnly() {
   only_ = nullptr;
   size_t used = 0;
   for (Lane& lane : lanes_) {
-    if (lane.refuses) return;
-    used += lane.is_used;
+    // What falls to one that refuses is nobody else's.
+    used += lane.is_used || lane.refuses;
     if (lane.is_used) only_ = lane.balancer.get();
   }
   if (used != 1 || warm_up_.ends_ns() != 0) only_ = nullptr;

@@ -36,6 +36,8 @@ class EndpointGroup {
   bool is_sorted_at(uint64_t version) const { return is_sorted_ && version_ == version; }
   // Settings or endpoints have changed.
   void MarkStale() { is_sorted_ = false; }
+  // Nobody has picked since.
+  bool is_stale() const { return !is_sorted_; }
 
   // An endpoint by its share; if all of its lane are excluded, one of another lane.
   std::optional<uint32_t> Pick(const PickRequest& request) {

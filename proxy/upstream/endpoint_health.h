@@ -47,7 +47,10 @@ class EndpointHealth {
   };
 
   uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
-  bool is_healthy() const { return (flags() & (kFailedCheck | kUnchecked | kEjected)) == 0; }
+  bool is_healthy() const { return IsHealthy(flags()); }
+  static bool IsHealthy(uint32_t flags) {
+    return (flags & (kFailedCheck | kUnchecked | kEjected)) == 0;
+  }
   bool is_degraded() const { return (flags() & kDegraded) != 0; }
 
   // True if that changed anything; the caller then tells the board.

@@ -60,9 +60,7 @@ void H1Pool::Open() {
 }
 
 void H1Pool::Run() {
-  for (size_t left = std::exchange(failed_starts_, 0); left > 0; --left) {
-    if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(failure_);
-  }
+  FailFirst(std::exchange(failed_starts_, 0), failure_);
   OpenForWaiters();
 }
 
@@ -100,7 +98,7 @@ void H1Pool::OnClosed(ClientConnection& connection, ResetReason reason) {
   // One that was being opened was being opened for somebody: for the first in the queue.
   if (connection.was_open()) return OpenForWaiters();
   --opening_;
-  if (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
+  FailFirst(1, reason);
   // Others may have waited for this one's end.
   OpenForWaiters();
 }
@@ -114,6 +112,12 @@ void H1Pool::OnIdleTimer() {
   if (!idle_.empty()) {
     idle_timer_.SetAt(idle_.front()->idle_since_ns() + settings_->idle_timeout_ns);
   }
+}
+
+void H1Pool::Adopt(std::shared_ptr<const Settings> settings) {
+  Pool::Adopt(std::move(settings));
+  while (idle_.size() > settings_->max_idle) idle_.front()->Close();
+  OnIdleTimer();
 }
 
 void H1Pool::Retire() {

@@ -17,6 +17,7 @@ class H1Pool final : public Pool, private http::h1::ClientConnection::Host, priv
 
   http::ClientStream* Acquire(http::ClientStreamEvents& events, Waiter& waiter,
                               bool fresh) override;
+  void Adopt(std::shared_ptr<const Settings> settings) override;
   void Retire() override;
   bool is_empty() const override { return connections_.empty() && !has_waiters(); }
   size_t connection_count() const override { return connections_.size(); }

@@ -30,6 +30,11 @@ class H2Pool::Member final : private ClientConnection::Owner {
   }
   ClientConnection& connection() { return connection_; }
   void StopIdling() { timer_.Cancel(); }
+  // From the moment in which it became idle, if it is.
+  void ArmIdleTimer() {
+    if (!is_open_ || connection_.stream_count() > 0) return;
+    timer_.SetAt(idle_since_ns_ + pool_.settings_->idle_timeout_ns);
+  }
 
  private:
   void OnConnected() override {
@@ -43,7 +48,8 @@ class H2Pool::Member final : private ClientConnection::Owner {
   void OnGoingAway() override {}
   void OnIdle() override {
     if (pool_.is_retired_ && !pool_.has_waiters()) return connection_.Drain();
-    timer_.SetAt(pool_.io_.loop.now_ns() + pool_.settings_->idle_timeout_ns);
+    idle_since_ns_ = pool_.io_.loop.now_ns();
+    ArmIdleTimer();
   }
   void OnCapacity() override { pool_.Serve(); }
   void OnTimer() {
@@ -54,6 +60,7 @@ class H2Pool::Member final : private ClientConnection::Owner {
   H2Pool& pool_;
   ClientConnection connection_;
   event::Timer timer_;
+  int64_t idle_since_ns_ = 0;
   bool is_open_ = false;
 };
 
@@ -103,8 +110,7 @@ void H2Pool::Open() {
 }
 
 void H2Pool::Run() {
-  if (!std::exchange(failed_start_, false)) return;
-  while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(failure_);
+  if (std::exchange(failed_start_, false)) FailFirst(SIZE_MAX, failure_);
 }
 
 void H2Pool::Serve() {
@@ -133,7 +139,12 @@ void H2Pool::OnMemberClosed(Member& member, ResetReason reason) {
   members_.erase(it);
   if (!was_opening) return Serve();
   // All of them waited for this one.
-  while (Waiter* waiter = Dequeue()) waiter->OnConnectFailed(reason);
+  FailFirst(SIZE_MAX, reason);
+}
+
+void H2Pool::Adopt(std::shared_ptr<const Settings> settings) {
+  Pool::Adopt(std::move(settings));
+  for (const auto& member : members_) member->ArmIdleTimer();
 }
 
 void H2Pool::Retire() {

@@ -19,6 +19,7 @@ class H2Pool final : public Pool, private event::Task {
   // requests, so it need not be unused.
   http::ClientStream* Acquire(http::ClientStreamEvents& events, Waiter& waiter,
                               bool fresh) override;
+  void Adopt(std::shared_ptr<const Settings> settings) override;
   void Retire() override;
   bool is_empty() const override { return members_.empty() && !has_waiters(); }
   size_t connection_count() const override { return members_.size(); }

@@ -54,12 +54,15 @@ std::optional<Ejection> OutlierRecord::Count(const OutlierPolicy& policy, Outcom
                  : std::nullopt;
     }
     BeginAnew(in_a_row_local_);
+    // Of what the endpoint would answer it says nothing.
+    if (outcome == Outcome::kConnected) return std::nullopt;
   }
+  const bool is_good = outcome == Outcome::kGood || outcome == Outcome::kConnected;
   if (policy.counts_rates()) {
     requests_.fetch_add(1, kRelaxed);
-    if (outcome != Outcome::kGood) failures_.fetch_add(1, kRelaxed);
+    if (!is_good) failures_.fetch_add(1, kRelaxed);
   }
-  if (outcome == Outcome::kGood) {
+  if (is_good) {
     BeginAnew(in_a_row_5xx_);
     BeginAnew(in_a_row_gateway_);
     return std::nullopt;

@@ -61,6 +61,7 @@ enum class Ejection : uint8_t {
 // What became of an attempt.
 enum class Outcome : uint8_t {
   kGood,
+  kConnected,       // A connection of which nothing more will be known: nobody speaks its protocol.
   kServerError,     // 500 or above, but for
   kGatewayFailure,  // 502, 503 and 504.
   kNoResponse,      // No connection, none in time, or a reset before it began.

@@ -78,6 +78,21 @@ TEST_F(OutlierTest, WhatHadNoResponseIsCountedApartWhereThatIsWanted) {
   EXPECT_EQ(Note(Outcome::kNoResponse), Ejection::kConsecutiveLocalOriginFailures);
 }
 
+TEST_F(OutlierTest, AConnectionThatCameAboutIsAsGoodAsAResponse) {
+  for (int i = 0; i < 4; ++i) Note(Outcome::kNoResponse);
+  Note(Outcome::kConnected);
+  EXPECT_EQ(CountUntilEjected(Outcome::kNoResponse), 5);
+}
+
+TEST_F(OutlierTest, WhereItIsCountedApartAConnectionSaysNothingOfResponses) {
+  policy_.splits_local_origin = true;
+  for (int i = 0; i < 4; ++i) Note(Outcome::kServerError);
+  for (int i = 0; i < 4; ++i) Note(Outcome::kNoResponse);
+  Note(Outcome::kConnected);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Note(Outcome::kNoResponse), std::nullopt);
+  EXPECT_EQ(Note(Outcome::kServerError), Ejection::kConsecutive5xx);
+}
+
 TEST_F(OutlierTest, AnEndpointIsEjectedOnce) {
   EXPECT_EQ(CountUntilEjected(Outcome::kServerError), 5);
   EXPECT_EQ(CountUntilEjected(Outcome::kServerError), 0);

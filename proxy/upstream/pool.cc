@@ -42,6 +42,7 @@ bool Pool::Enqueue(Waiter& waiter, http::ClientStreamEvents& events, bool fresh)
   waiter.pool_ = this;
   waiter.events_ = &events;
   waiter.wants_fresh_ = fresh;
+  waiter.place_ = ++last_place_;
   waiters_.push_back(&waiter);
   return true;
 }
@@ -79,7 +80,16 @@ Pool::Waiter* Pool::Dequeue(bool used) {
 void Pool::Forget(Waiter& waiter) {
   waiter.pool_ = nullptr;
   NoteLeft();
-  waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &waiter));
+  waiters_.erase(std::lower_bound(
+      waiters_.begin(), waiters_.end(), waiter.place_,
+      [](const Waiter* waiting, uint64_t place) { return waiting->place_ < place; }));
+}
+
+void Pool::FailFirst(size_t most, http::ResetReason reason) {
+  const uint64_t last = last_place_;
+  for (; most > 0 && !waiters_.empty() && waiters_.front()->place_ <= last; --most) {
+    Dequeue()->OnConnectFailed(reason);
+  }
 }
 
 void Pool::NoteOpened(const net::SecureLayer* secure) {

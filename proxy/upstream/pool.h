@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -53,6 +54,7 @@ class Pool {
     friend class Pool;
     Pool* pool_ = nullptr;
     http::ClientStreamEvents* events_ = nullptr;
+    uint64_t place_ = 0;  // In the order of all that have waited here.
     absl::string_view prelude_;
     bool wants_fresh_ = false;
   };
@@ -65,8 +67,9 @@ class Pool {
   virtual http::ClientStream* Acquire(http::ClientStreamEvents& events, Waiter& waiter,
                                       bool fresh) = 0;
 
-  // Other limits, of an upstream whose connections stay as good as they were.
-  void Adopt(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
+  // Other limits and times, of an upstream whose connections stay as good as they were. They hold
+  // for connections that are there, too.
+  virtual void Adopt(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
 
   // Nothing new is opened but for those who wait, unused connections are closed, those in use when
   // they end. is_empty() then becomes true at some time, in a turn of the loop.
@@ -89,6 +92,8 @@ class Pool {
   Waiter* Dequeue(bool used = false);
   // Takes this one off.
   void Forget(Waiter& waiter);
+  // Tells the first of those who wait now, `most` of them; not who waits again because of that.
+  void FailFirst(size_t most, http::ResetReason reason);
   // It has left on its own.
   virtual void OnLeft(Waiter&) {}
   Waiter& WaiterAt(size_t place) { return *waiters_[place]; }
@@ -119,7 +124,8 @@ class Pool {
  private:
   void NoteLeft();
 
-  std::vector<Waiter*> waiters_;  // First come, first served.
+  std::deque<Waiter*> waiters_;  // First come, first served.
+  uint64_t last_place_ = 0;      // That was given.
   net::tls::SessionSlot sessions_;
   std::string tls_failure_;
 };

@@ -10,58 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/testing/pool_request.h"
+
 namespace sluice::upstream {
 namespace {
-
-// One request and its response: what an attempt is to a pool.
-class Request final : public http::ClientStreamEvents, public Pool::Waiter {
- public:
-  explicit Request(net::BlockPool& pool) : arena_(pool, memory_, memory_ + sizeof(memory_)) {}
-  ~Request() {
-    if (stream_ != nullptr) stream_->Reset(http::ResetReason::kLocalReset);
-  }
-
-  void Acquire(Pool& pool, bool fresh = false) {
-    if (http::ClientStream* stream = pool.Acquire(*this, *this, fresh)) OnStream(*stream);
-  }
-  void Send() {
-    http::RequestHead head(arena_);
-    head.method_id = http::Method::kGet;
-    head.method = "GET";
-    head.path = "/";
-    head.authority = "a";
-    stream_->SendHead(head, true);
-  }
-
-  bool has_stream() const { return stream_ != nullptr; }
-  bool is_reused() const { return stream_->is_reused(); }
-  std::optional<http::ResetReason> failure() const { return failure_; }
-  int status() const { return status_; }
-
- private:
-  http::Arena& arena() override { return arena_; }
-  void OnInformational(http::ResponseHead&) override {}
-  void OnHead(http::ResponseHead& head, bool end) override {
-    status_ = head.status;
-    if (end) LetGo();
-  }
-  void OnBody(net::Buffer&&) override {}
-  void OnEnd(const http::HeaderMap*) override { LetGo(); }
-  void OnReset(http::ResetReason reason) override {
-    failure_ = reason;
-    stream_ = nullptr;
-  }
-  void OnSendRoom() override {}
-  void OnStream(http::ClientStream& stream) override { stream_ = &stream; }
-  void OnConnectFailed(http::ResetReason reason) override { failure_ = reason; }
-  void LetGo() { std::exchange(stream_, nullptr)->Reset(http::ResetReason::kNone); }
-
-  char memory_[4096];
-  http::Arena arena_;
-  http::ClientStream* stream_ = nullptr;
-  std::optional<http::ResetReason> failure_;
-  int status_ = 0;
-};
 
 class H1PoolTest : public ::testing::Test {
  protected:
@@ -78,13 +31,13 @@ class H1PoolTest : public ::testing::Test {
     pool_ = MakePool(context_, {net::LocalAddress(listener_.get()), ""},
                      std::make_shared<const Settings>(settings));
   }
-  std::unique_ptr<Request> NewRequest(bool fresh = false) {
-    auto request = std::make_unique<Request>(blocks_);
+  std::unique_ptr<PoolRequest> NewRequest(bool fresh = false) {
+    auto request = std::make_unique<PoolRequest>(blocks_);
     request->Acquire(*pool_, fresh);
     return request;
   }
   // A request that has its connection, and the server's end of that.
-  std::unique_ptr<Request> Connected(net::Fd* server) {
+  std::unique_ptr<PoolRequest> Connected(net::Fd* server) {
     auto request = NewRequest();
     while (!request->has_stream()) loop_.RunOnce(absl::Seconds(10));
     *server = Accept();
@@ -98,7 +51,7 @@ class H1PoolTest : public ::testing::Test {
     }
   }
   // Serves it whole.
-  void Finish(Request& request, const net::Fd& server) {
+  void Finish(PoolRequest& request, const net::Fd& server) {
     request.Send();
     Turn();
     constexpr absl::string_view kResponse = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -247,6 +200,28 @@ TEST_F(H1PoolTest, AnIdleConnectionIsClosedAfterItsTime) {
   EXPECT_TRUE(IsClosedByPeer(server));
 }
 
+TEST_F(H1PoolTest, AShorterIdleTimeHoldsForConnectionsThatAreThere) {
+  net::Fd server;
+  Finish(*Connected(&server), server);
+  settings_.idle_timeout_ns = absl::ToInt64Nanoseconds(absl::Seconds(10));
+  pool_->Adopt(std::make_shared<const Settings>(settings_));
+  clock_.Advance(absl::Seconds(11));
+  Turn();
+  EXPECT_EQ(pool_->connection_count(), 0u);
+}
+
+TEST_F(H1PoolTest, ALowerMaxIdleHoldsForConnectionsThatAreThere) {
+  net::Fd one, two;
+  auto first = Connected(&one);
+  auto second = Connected(&two);
+  Finish(*first, one);
+  Finish(*second, two);
+  settings_.max_idle = 1;
+  pool_->Adopt(std::make_shared<const Settings>(settings_));
+  EXPECT_EQ(pool_->connection_count(), 1u);
+  EXPECT_TRUE(IsClosedByPeer(one)) << "it was used first";
+}
+
 TEST_F(H1PoolTest, ARetiredPoolIsEmptyWhenItsLastRequestHasEnded) {
   net::Fd one, two;
   auto first = Connected(&one);
@@ -289,6 +264,93 @@ TEST_F(H1PoolTest, ADestroyedPoolForgetsWhoWaits) {
   EXPECT_FALSE(request->failure());
 }
 
+class H2PoolTest : public H1PoolTest {
+ protected:
+  H2PoolTest() {
+    settings_.protocol = Protocol::kHttp2;
+    MakePoolWith(settings_);
+  }
+};
+
+// A request with retries had all of them at once, and none at a connection.
+TEST_F(H2PoolTest, WhoAsksAgainWaitsForTheNextConnection) {
+  const net::Address address = net::LocalAddress(listener_.get());
+  listener_.Close();
+  pool_ = MakePool(context_, {address, ""}, std::make_shared<const Settings>(settings_));
+  PoolRequest request(blocks_);
+  request.TryAgainFrom(*pool_);
+  request.Acquire(*pool_);
+  while (request.failures() == 0) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_EQ(request.failures(), 1);
+  EXPECT_TRUE(request.is_waiting());
+  EXPECT_EQ(pool_->connection_count(), 1u);
+}
+
+TEST_F(H2PoolTest, AFailedConnectionIsToldToAllWhoWait) {
+  const net::Address address = net::LocalAddress(listener_.get());
+  listener_.Close();
+  pool_ = MakePool(context_, {address, ""}, std::make_shared<const Settings>(settings_));
+  const auto one = NewRequest();
+  const auto two = NewRequest();
+  while (!two->failure()) loop_.RunOnce(absl::Seconds(10));
+  EXPECT_EQ(one->failures() + two->failures(), 2);
+}
+
+// An upstream of one endpoint, whose pool is the cluster's.
+class ClusterTest : public H1PoolTest {
+ protected:
+  ClusterTest() {
+    endpoints_.emplace_back().address = net::LocalAddress(listener_.get());
+    cluster_ = ClusterRef(
+        new Cluster(context_, graveyard_, std::make_shared<const Settings>(settings_), Set(), 1));
+    PoolRequest request(blocks_);
+    request.Acquire(cluster_->PoolOf(0));
+    while (!request.has_stream()) loop_.RunOnce(absl::Seconds(10));
+    Finish(request, server_ = Accept());
+  }
+  ~ClusterTest() override {
+    cluster_ = ClusterRef();
+    Turn();
+  }
+
+  std::shared_ptr<const EndpointSet> Set() const {
+    return std::make_shared<const EndpointSet>(Policy::kRoundRobin, endpoints_);
+  }
+  void Update() { cluster_->Update(std::make_shared<const Settings>(settings_), Set()); }
+  bool HasConnection() {
+    PoolRequest request(blocks_);
+    request.Acquire(cluster_->PoolOf(0));
+    return request.has_stream();
+  }
+
+  Graveyard graveyard_;
+  std::vector<Endpoint> endpoints_;
+  net::Fd server_;  // The server's end of the one connection, which is idle.
+  ClusterRef cluster_;
+};
+
+// A change of any of them closed all connections.
+TEST_F(ClusterTest, OtherTimesAndNumbersCloseNoConnection) {
+  settings_.connect_timeout_ns /= 2;
+  settings_.idle_timeout_ns /= 2;
+  settings_.max_idle /= 2;
+  settings_.breaker_limits.connections /= 2;
+  Update();
+  EXPECT_TRUE(HasConnection());
+}
+
+TEST_F(ClusterTest, AnotherProtocolTakesOtherConnections) {
+  settings_.protocol = Protocol::kHttp2;
+  Update();
+  EXPECT_TRUE(IsClosedByPeer(server_));
+}
+
+TEST_F(ClusterTest, AnEndpointThatIsGoneHasNoConnection) {
+  endpoints_.clear();
+  Update();
+  EXPECT_TRUE(IsClosedByPeer(server_));
+}
+
 // Where each connection says for whom it is made.
 class SingleUsePoolTest : public H1PoolTest {
  protected:
@@ -297,8 +359,8 @@ class SingleUsePoolTest : public H1PoolTest {
     MakePoolWith(settings_);
   }
 
-  std::unique_ptr<Request> NewRequestOf(absl::string_view prelude) {
-    auto request = std::make_unique<Request>(blocks_);
+  std::unique_ptr<PoolRequest> NewRequestOf(absl::string_view prelude) {
+    auto request = std::make_unique<PoolRequest>(blocks_);
     request->set_prelude(prelude);
     request->Acquire(*pool_);
     return request;

@@ -88,7 +88,8 @@ struct EndpointSet {
   EndpointSet(Policy policy, std::vector<Endpoint> endpoints, bool is_unresolved = false,
               const SubsetRules* rules = nullptr);
 
-  const std::vector<Endpoint> endpoints;
+  // Each by itself: a request that lasts for days holds its own, and not all of its time.
+  const std::vector<std::shared_ptr<const Endpoint>> endpoints;
   // Indices as in `endpoints`.
   const std::shared_ptr<const EndpointTable> table;
   const SubsetIndex subsets;

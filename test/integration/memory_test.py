@@ -1,4 +1,5 @@
-"""How much memory the proxy takes: for connections that idle, and for bodies of any size."""
+"""How much memory the proxy takes: for connections that idle, for bodies of any size, and for what
+lasts long while the configuration changes."""
 
 import json
 import os
@@ -9,7 +10,7 @@ import time
 import unittest
 
 from harness.allocations import Allocations
-from harness.process import Proxy, free_port, runfile
+from harness.process import Proxy, free_port, runfile, wait_until
 from harness.raw import Client, Server
 from harness.tls import Authority, TlsClient
 
@@ -210,6 +211,52 @@ class TransferTest(unittest.TestCase):
               "resident" % (seconds, self.slow_seconds, peak / (1 << 20)))
         self.assertEqual(sorted(self.whole), ["down"] * 5 + ["up"] * 3)
         self.assertLess(peak, self.LIMIT)
+
+
+class LongLivedTest(unittest.TestCase):
+    """Each kept all the endpoints of the configuration in which it began."""
+
+    CHANGES = 10
+    ENDPOINTS = 300
+
+    def setUp(self):
+        self.upstream = Server(self.begin)
+        self.addCleanup(self.upstream.close)
+        self.stream_port = free_port()
+        allocations = Allocations()
+        self.addCleanup(allocations.close)
+        self.live_bytes = allocations.live_bytes
+        self.proxy = Proxy(self.config(0), environment=allocations.environment())
+        self.addCleanup(self.proxy.stop)
+
+    def begin(self, server, connection):
+        """Answers with a head and a byte, whoever asks, and no more."""
+        server.read_request(connection)
+        connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nx")
+        connection.read_to_end()
+
+    def config(self, number):
+        """One whose endpoints take 1 MB and more."""
+        labels = ", ".join("l%d: %s" % (i, "abcdefghij"[number] * 200) for i in range(16))
+        others = "".join('\n- {address: "10.0.%d.%d:80", weight: 0, labels: {%s}}' % (
+            i // 250, i % 250, labels) for i in range(self.ENDPOINTS))
+        return CONFIG.replace("[{address: \"127.0.0.1:%d\"}]",
+                              "\n- {address: \"127.0.0.1:%d\"}" + others) % self.upstream.port + (
+            "---\nkind: Listener\nname: raw\naddress: 127.0.0.1:%d\nprotocol: tcp\n"
+            "---\nkind: StreamRoute\nname: raw\nupstream: up\n" % self.stream_port)
+
+    def test_what_lasts_keeps_its_endpoint_and_no_other(self):
+        self.proxy.reload(self.config(1))
+        before = self.live_bytes()
+        for number in range(2, 2 + self.CHANGES):
+            for port in (self.proxy.port, self.stream_port):
+                client = Client(port)
+                self.addCleanup(client.close)
+                client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").read_until(b"\r\n\r\nx")
+            self.proxy.reload(self.config(number % 10))
+        # One set may be on its way in or out, and each connection has its buffers.
+        limit = 3 * self.ENDPOINTS * 16 * 200
+        wait_until(lambda: self.live_bytes() - before < limit, "endpoints to go")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 state directory."""
 
 import http.client
+import json
 import os
 import socket
 import stat
@@ -135,6 +136,26 @@ class AdminPagesTest(unittest.TestCase):
         with Client(self.start().admin_port) as client:
             response = client.send(b"GET /ready HTTP/1.0\r\n\r\n").response()
             self.assertEqual(response.status, 200)
+
+    def test_a_long_page_comes_whole_and_keeps_nobody_waiting(self):
+        config = CONFIG % self.upstream.port
+        for i in range(4):
+            config += "---\nkind: Upstream\nname: many%d\nendpoints: [%s]\n" % (i, ", ".join(
+                '{address: "10.%d.%d.%d:80", weight: 0}' % (i, j // 250, j % 250)
+                for j in range(4096)))
+        proxy = Proxy(config)
+        self.addCleanup(proxy.stop)
+        with Client(proxy.admin_port) as slow:
+            slow.send(b"GET /clusters HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertEqual(self.get(proxy, "/live")[0], 200)
+            clusters = json.loads(slow.response().body)["clusters"]
+        self.assertEqual([len(c["endpoints"]) for c in clusters], [4096] * 4 + [1])
+        with Client(proxy.admin_port) as old:
+            old.send(b"GET /clusters HTTP/1.0\r\n\r\n")
+            self.assertEqual(json.loads(old.response().body)["clusters"], clusters)
+        self.assertIn("\nsluice_config_generation 1\n",
+                      self.get(proxy, "/metrics")[1])
+        self.assertEqual(self.get(proxy, "/clusters", method="HEAD"), (200, ""))
 
     def test_pages_take_no_actions(self):
         proxy = self.start()

@@ -285,6 +285,38 @@ class ResilienceTest(unittest.TestCase):
         self.start(serve, route="retry: {per_try_timeout: 50ms, hedge: true}")
         self.assertEqual(self.exchange(get()).body, b"first")
 
+    def test_a_hedge_that_cannot_begin_leaves_the_slow_attempt_its_time(self):
+        # The client was told 503, though an answer was on its way.
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+
+        def serve(server, connection):
+            server.read_request(connection)
+            go_on.wait(30)
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst")
+        self.start(serve, upstream="breakers: {requests: 1}",
+                   route="retry: {per_try_timeout: 50ms, hedge: true}")
+        client = self.client().send(get())
+        wait_until(lambda: self.metric("sluice_upstream_overflows_total", 'limit="requests"') > 0,
+                   "the hedge")
+        go_on.set()
+        self.assertEqual(client.response().body, b"first")
+
+    def test_who_is_hedged_has_failed(self):
+        # An endpoint that answered nothing was never ejected while others were faster.
+        silence = threading.Event()
+        self.addCleanup(silence.set)
+
+        def hang(server, connection):
+            server.read_request(connection)
+            silence.wait(30)
+        self.start(hang, once(OK),
+                   upstream="outlier_detection: {consecutive_5xx: 1, max_ejection_percent: 50}",
+                   route="retry: {per_try_timeout: 500ms, hedge: true}")
+        self.assertEqual([self.exchange(get()).body for _ in range(4)], [b"ok"] * 4)
+        self.assertEqual(
+            self.metric("sluice_upstream_ejections_total", 'cause="consecutive_5xx"'), 1)
+
 
 if __name__ == "__main__":
     unittest.main()

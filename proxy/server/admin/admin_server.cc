@@ -15,7 +15,7 @@ constexpr size_t kMaxConnections = 256;
 
 // One request. Deletes itself by Loop::DeleteLater() when it is answered or given up; an answer
 // that comes later finds it gone through `alive`.
-class AdminServer::Request final : public http::ServerStreamEvents {
+class AdminServer::Request final : public http::ServerStreamEvents, private event::Task {
  public:
   Request(AdminServer& server, http::ServerStream& stream)
       : server_(server),
@@ -44,27 +44,46 @@ class AdminServer::Request final : public http::ServerStreamEvents {
     if (error == nullptr) return End();
     OnBadRequest(*error);
   }
-  void OnSendRoom() override {}
+  void OnSendRoom() override { GoOn(); }
   size_t held_bytes() const override { return 0; }
 
  private:
   void Answer(Page page) {
+    page_ = std::move(page);
     http::ResponseHead response(arena_);
-    response.status = page.status;
-    response.body = http::BodySize::Length(page.body.size());
-    response.headers.Add(http::HeaderId::kContentType, page.content_type);
+    response.status = page_.status;
+    response.body = page_.next == nullptr ? http::BodySize::Length(page_.body.size())
+                                          : http::BodySize::Unknown();
+    response.headers.Add(http::HeaderId::kContentType, page_.content_type);
     response.headers.Add("cache-control", "no-store");
     response.headers.Add("x-content-type-options", "nosniff");
     stream_.SendHead(response, false);
-    net::Buffer body;
-    if (!is_head_) body.AppendCopy(server_.io_.pool, page.body);
-    stream_.SendBody(std::move(body), true);
+    has_sent_head_ = true;
+    if (is_head_) page_ = Page();
+    Run();
+  }
+
+  // Sends a piece of the page. The next one, if there is room for it, in another turn.
+  void Run() override {
+    const bool is_last = page_.next == nullptr || !page_.next(page_.body);
+    net::Buffer piece;
+    piece.AppendCopy(server_.io_.pool, std::exchange(page_.body, {}));
+    stream_.SendBody(std::move(piece), is_last);
+    if (!is_last) return GoOn();
     stream_.Release();
     End();
   }
 
+  void GoOn() {
+    const bool has_more = has_sent_head_ && page_.next != nullptr;
+    if (has_more && !stream_.is_send_blocked()) {
+      server_.io_.loop.Schedule(*this, event::Phase::kReady);
+    }
+  }
+
   void End() {
     *alive_ = false;
+    Unschedule();
     server_.io_.loop.DeleteLater(std::unique_ptr<Request>(this));
   }
 
@@ -73,7 +92,9 @@ class AdminServer::Request final : public http::ServerStreamEvents {
   char memory_[2048];
   http::Arena arena_;
   http::RequestHead head_;
+  Page page_;
   bool is_head_ = false;
+  bool has_sent_head_ = false;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

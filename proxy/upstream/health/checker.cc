@@ -18,10 +18,17 @@ Endpoint WithPort(Endpoint endpoint, uint16_t port) {
 
 }  // namespace
 
-bool CheckContext::MayStart() {
+int64_t CheckContext::TakeStart() {
   const int64_t now = pools.io.loop.now_ns();
-  if (now != std::exchange(turn_ns_, now)) started_ = 0;
-  return started_++ < kStartsPerTurn;
+  if (start_ns_ + event::TimerWheel::kTickNs <= now) {
+    start_ns_ = now;
+    given_ = 0;
+  } else if (given_ == kStartsPerTick) {
+    start_ns_ += event::TimerWheel::kTickNs;
+    given_ = 0;
+  }
+  ++given_;
+  return start_ns_;
 }
 
 std::shared_ptr<const CheckPlan> MakePlan(std::shared_ptr<const Settings> upstream, size_t check) {
@@ -60,7 +67,8 @@ Checker::Checker(CheckContext& context, Owner& owner, std::shared_ptr<const Chec
 }
 
 void Checker::OnTraffic() {
-  if (is_running_ || spec().no_traffic_interval_ns <= spec().interval_ns) return;
+  const bool is_under_way = is_running_ || may_start_;
+  if (is_under_way || spec().no_traffic_interval_ns <= spec().interval_ns) return;
   const int64_t soon =
       context_.pools.io.loop.now_ns() +
       static_cast<int64_t>(context_.random.Below(1000)) * spec().interval_ns / 1000;
@@ -75,8 +83,13 @@ void Checker::OnTimer() {
                        "no answer within ",
                        absl::FormatDuration(absl::Nanoseconds(used_plan_->spec->timeout_ns)))});
   }
-  if (context_.MayStart()) return Begin();
-  timer_.SetAt(context_.pools.io.loop.now_ns() + event::TimerWheel::kTickNs);
+  if (!may_start_) {
+    const int64_t start_ns = context_.TakeStart();
+    may_start_ = start_ns > context_.pools.io.loop.now_ns();
+    if (may_start_) return timer_.SetAt(start_ns);
+  }
+  may_start_ = false;
+  Begin();
 }
 
 void Checker::Begin() {

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "proxy/event/loop.h"
 #include "proxy/upstream/balancer/fast_random.h"
@@ -14,22 +16,25 @@
 
 namespace sluice::upstream::health {
 
+class EndpointWatch;
+
 // What all checks of the process share.
 struct CheckContext {
   PoolContext pools;
   FastRandom random;
+  // By upstream and address; the watches keep it.
+  std::map<std::pair<std::string, net::Address>, const EndpointWatch*> unhealthy;
 
-  // Whether this turn of the loop may start one more check: thousands that are due together are
-  // spread over turns.
-  bool MayStart();
+  CheckContext(const PoolContext& pools, uint64_t seed) : pools(pools), random(seed) {}
+
+  // When one more check may start: now, or in the first tick of the timers that has room. Thousands
+  // that are due together are so spread over ticks, and each waits for its own.
+  int64_t TakeStart();
 
  private:
-  static constexpr int kStartsPerTurn = 32;
-  int64_t turn_ns_ = 0;
-  int started_ = 0;
-
- public:
-  CheckContext(const PoolContext& pools, uint64_t seed) : pools(pools), random(seed) {}
+  static constexpr int kStartsPerTick = 32;
+  int64_t start_ns_ = 0;  // Of the newest that was given.
+  int given_ = 0;         // For that tick.
 };
 
 // One check of an upstream, as all its endpoints have it. Immutable.
@@ -88,6 +93,7 @@ class Checker final : private Probe::Owner, private event::Task {
   State state_;
   bool is_degraded_ = false;
   bool is_running_ = false;
+  bool may_start_ = false;  // The timer is set to when.
   uint32_t successes_ = 0;  // In a row.
   uint32_t failures_ = 0;
   std::string error_;

@@ -21,6 +21,19 @@ TEST_F(MonitorTest, AnEjectedEndpointComesBackWhenItsTimeIsOver) {
   EXPECT_EQ(settings_.board->ejections().ejected(), 0u);
 }
 
+// One that came back counted one more as ejected than there were, for good.
+TEST_F(MonitorTest, AnUpstreamThatGoesTakesItsEjectionsAlong) {
+  has_checks_ = false;
+  has_policy_ = true;
+  Apply();
+  EjectFirst();
+  EXPECT_EQ(EjectionsActive(), 1u);
+  monitor_->Apply({{0, nullptr, nullptr}});
+  Turn();
+  EXPECT_EQ(EjectionsActive(), 0u);
+  EXPECT_EQ(settings_.board->ejections().ejected(), 0u);
+}
+
 TEST_F(MonitorTest, ACheckThatSucceedsBringsAnEjectedEndpointBack) {
   has_policy_ = true;
   Apply();

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_join.h"
 #include "base/log.h"
+#include "proxy/upstream/outcome_report.h"
 
 namespace sluice::upstream::health {
 namespace {
@@ -44,16 +45,14 @@ EndpointWatch::EndpointWatch(CheckContext& context, std::shared_ptr<const Settin
       endpoint_(endpoint),
       since_(context.pools.io.loop.now()) {}
 
-EndpointWatch::~EndpointWatch() { CountFlags(counted_flags_, /*is_added=*/false); }
-
-void EndpointWatch::Retire() {
-  checkers_.clear();
+EndpointWatch::~EndpointWatch() {
   if (RetireOutlier(*settings_->board, health())) NoteUnejected();
+  SetCounted(0);
 }
 
 void EndpointWatch::Adopt(std::shared_ptr<const Settings> settings, const Endpoint& endpoint,
                           const std::vector<std::shared_ptr<const CheckPlan>>& plans) {
-  CountFlags(std::exchange(counted_flags_, 0), /*is_added=*/false);
+  SetCounted(0);
   const bool is_same_name = endpoint.name == endpoint_.name;
   settings_ = std::move(settings);
   endpoint_ = endpoint;
@@ -73,7 +72,7 @@ void EndpointWatch::Adopt(std::shared_ptr<const Settings> settings, const Endpoi
   }
   SetCheckFlags(CheckFlags());
   if (settings_->outlier == nullptr) Uneject();
-  CountFlags(counted_flags_ = health().flags(), /*is_added=*/true);
+  SetCounted(health().flags());
 }
 
 Checker::State EndpointWatch::KnownState() const {
@@ -136,20 +135,35 @@ void EndpointWatch::NoteUnejected() {
 
 void EndpointWatch::Eject(Ejection why) {
   if (!upstream::Eject(*settings_->outlier, *settings_->board, health(), why, now_ns())) return;
-  context_.pools.metrics.Add(settings_->metrics, UpstreamMetric::kEjections, why);
-  context_.pools.metrics.Add(settings_->metrics, UpstreamMetric::kEjectionsActive);
+  CountEjection(*settings_, why, context_.pools.metrics);
 }
 
 void EndpointWatch::Recount() {
   const uint32_t flags = health().flags();
   if (flags == counted_flags_) return;
-  CountFlags(counted_flags_ & ~flags, /*is_added=*/false);
-  CountFlags(flags & ~counted_flags_, /*is_added=*/true);
-  const uint32_t before = std::exchange(counted_flags_, flags);
+  const uint32_t before = counted_flags_;
+  SetCounted(flags);
   since_ = context_.pools.io.loop.now();
   LOG(INFO) << "upstream \"" << settings_->name << "\": endpoint " << endpoint_.address.ToString()
             << ": " << FlagNames(before) << " -> " << FlagNames(flags)
             << (error_.empty() ? "" : ": ") << error_;
+}
+
+void EndpointWatch::SetCounted(uint32_t flags) {
+  CountFlags(counted_flags_ & ~flags, /*is_added=*/false);
+  CountFlags(flags & ~counted_flags_, /*is_added=*/true);
+  const bool was_healthy = EndpointHealth::IsHealthy(std::exchange(counted_flags_, flags));
+  if (was_healthy == EndpointHealth::IsHealthy(flags)) return;
+  const std::pair key(settings_->name, endpoint_.address);
+  if (was_healthy) {
+    context_.unhealthy[key] = this;
+    return;
+  }
+  // An upstream of the same name may have come before this one has gone.
+  const auto listed = context_.unhealthy.find(key);
+  if (listed != context_.unhealthy.end() && listed->second == this) {
+    context_.unhealthy.erase(listed);
+  }
 }
 
 void EndpointWatch::CountFlags(uint32_t flags, bool is_added) {

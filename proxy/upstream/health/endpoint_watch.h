@@ -35,15 +35,13 @@ class EndpointWatch final : private Checker::Owner {
  public:
   EndpointWatch(CheckContext& context, std::shared_ptr<const Settings> settings,
                 const Endpoint& endpoint);
+  // It is no endpoint any more: gives its place among the ejected back.
   ~EndpointWatch();
 
   // `plans`: one for each check. Checkers whose question stays go on; others begin anew, from what
   // is known.
   void Adopt(std::shared_ptr<const Settings> settings, const Endpoint& endpoint,
              const std::vector<std::shared_ptr<const CheckPlan>>& plans);
-
-  // It is no endpoint any more: takes its place among the ejected back. The last call.
-  void Retire();
 
   void OnTraffic() {
     for (const auto& checker : checkers_) checker->OnTraffic();
@@ -59,7 +57,6 @@ class EndpointWatch final : private Checker::Owner {
 
   // Brings the numbers and the log up to the flags, whoever changed them.
   void Recount();
-  bool is_unhealthy() const { return !health().is_healthy(); }
 
   EndpointReport Report() const;
 
@@ -70,6 +67,8 @@ class EndpointWatch final : private Checker::Owner {
   void SetCheckFlags(uint32_t flags);
   Checker::State KnownState() const;
   void NoteUnejected();
+  // Brings the numbers and the list of the unhealthy to these flags.
+  void SetCounted(uint32_t flags);
   void CountFlags(uint32_t flags, bool is_added);
   int64_t now_ns() const { return context_.pools.io.loop.now_ns(); }
 

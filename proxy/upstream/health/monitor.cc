@@ -38,13 +38,13 @@ void HealthMonitor::Take(Step& step) {
     return;
   }
   if (is_known) {
-    return known->second->Update(std::move(step.settings), std::move(step.endpoints));
+    return known->second->Update(std::move(step.settings), *step.endpoints);
   }
   if (!UpstreamHealth::IsNeeded(*step.settings)) return;
   std::unique_ptr<UpstreamHealth>& upstream = upstreams_[step.slot];
   upstream = std::make_unique<UpstreamHealth>(context_);
   by_name_[step.settings->name] = upstream.get();
-  upstream->Update(std::move(step.settings), std::move(step.endpoints));
+  upstream->Update(std::move(step.settings), *step.endpoints);
 }
 
 void HealthMonitor::Remove(uint32_t slot) {
@@ -63,9 +63,10 @@ std::optional<EndpointReport> HealthMonitor::Find(absl::string_view upstream,
 }
 
 HealthMonitor::Unhealthy HealthMonitor::ListUnhealthy(size_t most) const {
-  Unhealthy unhealthy;
-  for (const auto& [slot, upstream] : upstreams_) {
-    unhealthy.count += upstream->ListUnhealthy(most, unhealthy.first);
+  Unhealthy unhealthy{.count = context_.unhealthy.size(), .first = {}};
+  for (const auto& [key, watch] : context_.unhealthy) {
+    if (unhealthy.first.size() == most) break;
+    unhealthy.first.push_back(watch->Report());
   }
   return unhealthy;
 }

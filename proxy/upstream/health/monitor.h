@@ -42,7 +42,7 @@ class HealthMonitor final : private event::Task {
 
   struct Unhealthy {
     size_t count = 0;
-    std::vector<EndpointReport> first;  // At most as many as were asked for.
+    std::vector<EndpointReport> first;  // By name; at most as many as were asked for.
   };
   Unhealthy ListUnhealthy(size_t most) const;
 

@@ -13,8 +13,7 @@ UpstreamHealth::UpstreamHealth(CheckContext& context)
             &event::Timer::Call<UpstreamHealth, &UpstreamHealth::OnTick>, this) {}
 
 void UpstreamHealth::Update(std::shared_ptr<const Settings> settings,
-                            std::shared_ptr<const EndpointSet> endpoints) {
-  endpoints_ = std::move(endpoints);
+                            const EndpointSet& endpoints) {
   if (settings != settings_) {
     settings_ = std::move(settings);
     plans_.clear();
@@ -24,19 +23,18 @@ void UpstreamHealth::Update(std::shared_ptr<const Settings> settings,
   }
   absl::flat_hash_map<net::Address, std::unique_ptr<EndpointWatch>> before =
       std::exchange(watches_, {});
-  for (const Endpoint& endpoint : endpoints_->endpoints) {
-    std::unique_ptr<EndpointWatch>& watch = watches_[endpoint.address];
-    const auto known = before.find(endpoint.address);
+  for (const auto& endpoint : endpoints.endpoints) {
+    std::unique_ptr<EndpointWatch>& watch = watches_[endpoint->address];
+    const auto known = before.find(endpoint->address);
     // An address that went and came back is another endpoint, with another EndpointHealth.
-    if (known != before.end() && &known->second->health() == endpoint.health.get()) {
+    if (known != before.end() && &known->second->health() == endpoint->health.get()) {
       watch = std::move(known->second);
       before.erase(known);
     } else {
-      watch = std::make_unique<EndpointWatch>(context_, settings_, endpoint);
+      watch = std::make_unique<EndpointWatch>(context_, settings_, *endpoint);
     }
-    watch->Adopt(settings_, endpoint, plans_);
+    watch->Adopt(settings_, *endpoint, plans_);
   }
-  for (const auto& [address, watch] : before) watch->Retire();
   ArmTick();
 }
 
@@ -101,17 +99,6 @@ void UpstreamHealth::CompareRates() {
 const EndpointWatch* UpstreamHealth::Find(const net::Address& address) const {
   const auto it = watches_.find(address);
   return it == watches_.end() ? nullptr : it->second.get();
-}
-
-size_t UpstreamHealth::ListUnhealthy(size_t most, std::vector<EndpointReport>& out) const {
-  size_t count = 0;
-  for (const Endpoint& endpoint : endpoints_->endpoints) {
-    if (endpoint.health->is_healthy()) continue;
-    ++count;
-    if (out.size() >= most) continue;
-    if (const EndpointWatch* watch = Find(endpoint.address)) out.push_back(watch->Report());
-  }
-  return count;
 }
 
 }  // namespace sluice::upstream::health

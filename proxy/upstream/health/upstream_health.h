@@ -26,14 +26,10 @@ class UpstreamHealth {
 
   // Settings for which nothing is needed any more end all that was done. It goes on looking after
   // its endpoints: a worker may eject one under the settings before.
-  void Update(std::shared_ptr<const Settings> settings,
-              std::shared_ptr<const EndpointSet> endpoints);
+  void Update(std::shared_ptr<const Settings> settings, const EndpointSet& endpoints);
   const Settings& settings() const { return *settings_; }
 
   const EndpointWatch* Find(const net::Address& address) const;
-  // Adds those that are not well, in the order of their addresses, until there are `most`; returns
-  // how many there are.
-  size_t ListUnhealthy(size_t most, std::vector<EndpointReport>& out) const;
 
  private:
   // How late an ejection may end, and be counted.
@@ -48,7 +44,6 @@ class UpstreamHealth {
 
   CheckContext& context_;
   std::shared_ptr<const Settings> settings_;
-  std::shared_ptr<const EndpointSet> endpoints_;
   std::vector<std::shared_ptr<const CheckPlan>> plans_;
   absl::flat_hash_map<net::Address, std::unique_ptr<EndpointWatch>> watches_;
   event::Timer tick_;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "proxy/observe/metric_registry.h"
 #include "proxy/upstream/health/monitor.h"
+#include "proxy/upstream/outcome_report.h"
 
 namespace sluice::upstream::health {
 
@@ -156,12 +157,22 @@ class MonitorTest : public ::testing::Test {
     return Cell(observe::EndpointMetric::kState, static_cast<size_t>(state));
   }
 
+  uint64_t EjectionsActive() const {
+    std::optional<std::string> key;
+    observe::MetricRegistry::Sample sample;
+    if (!registry_.Next(observe::Scope::kUpstream, &key, &sample) || !sample.is_shown) return 0;
+    return sample.cells[observe::kFirstCells<observe::UpstreamMetric>[static_cast<size_t>(
+        observe::UpstreamMetric::kEjectionsActive)]];
+  }
+
   EndpointHealth& health(size_t endpoint = 0) { return *endpoints_[endpoint].health; }
   uint32_t flags(size_t endpoint = 0) { return health(endpoint).flags(); }
   EndpointReport Report() { return *monitor_->Find("up", endpoints_[0].address); }
   void EjectFirst() {
+    Settings settings = settings_;
+    settings.outlier = std::make_shared<const OutlierPolicy>(policy_);
     for (int i = 0; i < 5; ++i) {
-      NoteOutcome(policy_, *settings_.board, health(), Outcome::kServerError, loop_.now_ns());
+      ReportOutcome(settings, endpoints_[0], Outcome::kServerError, loop_.now_ns(), worker_);
     }
     ASSERT_EQ(flags(), kEjected);
   }
@@ -171,6 +182,7 @@ class MonitorTest : public ::testing::Test {
   net::BlockPool blocks_{1 << 24};
   net::IoContext io_{loop_, blocks_};
   observe::MetricRegistry registry_;
+  observe::WorkerMetrics& worker_ = registry_.AddWorker();
   observe::GroupHandle<observe::UpstreamMetric> upstream_group_;
   std::vector<observe::GroupHandle<observe::EndpointMetric>> groups_;
   std::vector<net::Fd> servers_;
