@@ -48,8 +48,12 @@ std::string Digest(const Key& key, absl::string_view bytes) {
 }
 
 std::string EndpointDigest(absl::string_view upstream, absl::string_view owner,
-                           absl::string_view address, uint32_t weight) {
-  return Sha256(absl::StrCat(EndpointObjectKey(upstream, owner, address), kZero, weight));
+                           absl::string_view address, const EndpointTraits& traits) {
+  std::string text =
+      absl::StrCat(EndpointObjectKey(upstream, owner, address), kZero, traits.weight);
+  const std::string others = EncodeTraits(traits);
+  if (!others.empty()) absl::StrAppend(&text, kZero, others);
+  return Sha256(text);
 }
 
 std::string TicketKeysDigest(absl::string_view listener, absl::string_view keys) {

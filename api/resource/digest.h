@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "api/resource/endpoint_traits.h"
 #include "api/resource/key.h"
 
 namespace sluice::resource {
@@ -22,10 +23,10 @@ std::string Serialise(const v1::Resource& resource);
 // SHA-256 of the key's bytes (below), a zero byte and `bytes`.
 std::string Digest(const Key& key, absl::string_view bytes);
 
-// SHA-256 of the object key of the endpoint (below), a zero byte and the weight in decimal.
-// An endpoint that was registered without a weight has weight 1.
+// SHA-256 of the object key of the endpoint (below), a zero byte and the weight in decimal; where
+// EncodeTraits() gives bytes, also of another zero byte and those.
 std::string EndpointDigest(absl::string_view upstream, absl::string_view owner,
-                           absl::string_view address, uint32_t weight);
+                           absl::string_view address, const EndpointTraits& traits);
 
 // SHA-256 of the object key (below), a zero byte and the keys.
 std::string TicketKeysDigest(absl::string_view listener, absl::string_view keys);

@@ -19,8 +19,13 @@ TEST(DigestTest, CoversKindNamespaceNameAndBytesWithoutMixingThem) {
 }
 
 TEST(DigestTest, OfAnEndpointCoversItsWeight) {
-  EXPECT_EQ(EndpointDigest("u", "o", "1.2.3.4:5", 7),
+  EXPECT_EQ(EndpointDigest("u", "o", "1.2.3.4:5", {.weight = 7}),
             Sha256(absl::string_view("endpoint\0u\0o\0001.2.3.4:5\0007", 24)));
+}
+
+TEST(DigestTest, OfAnEndpointCoversWhatElseIsSaidOfIt) {
+  EXPECT_EQ(EndpointDigest("u", "o", "1.2.3.4:5", {.weight = 7, .priority = 1, .zone = "z"}),
+            Sha256(absl::string_view("endpoint\0u\0o\0001.2.3.4:5\0007\0001\0z\0", 29)));
 }
 
 TEST(DigestTest, EqualMessagesHaveEqualBytesWhateverTheOrderOfTheirMaps) {

@@ -10,6 +10,7 @@
 #include "api/resource/problem.h"
 #include "api/validate/bounds.h"
 #include "api/validate/kinds.h"
+#include "api/validate/resource.h"
 #include "api/validate/syntax.h"
 #include "sluice/v1/route.pb.h"
 #include "sluice/v1/upstream.pb.h"
@@ -20,6 +21,7 @@ namespace {
 using resource::Quoted;
 using v1::Upstream;
 
+constexpr uint32_t kMaxWeight = 65535;
 constexpr uint32_t kMaxPriority = 127;
 constexpr uint32_t kMaxEndpoints = 4096;
 constexpr int kMaxLabels = 16;
@@ -121,33 +123,39 @@ void CheckDefault(const v1::Subsets& subsets, const Field& field) {
 
 }  // namespace
 
-void CheckSubset(const v1::Route& route, const Field& field) {
-  CheckCount(field, static_cast<int>(route.subset().size()), kMaxSelectorLabels, "labels");
-  for (const auto& [key, value] : route.subset()) {
+void CheckSubset(const LabelMap& subset, SubsetValues values, const Field& field) {
+  CheckCount(field, static_cast<int>(subset.size()), kMaxSelectorLabels, "labels");
+  const bool may_be_header = values == SubsetValues::kOrHeaders;
+  for (const auto& [key, value] : subset) {
     const Field label = field.At(key);
     label.Refuse(CheckLabelKey(key));
     absl::string_view name = value;
-    if (absl::ConsumePrefix(&name, "header:")) {
+    if (may_be_header && absl::ConsumePrefix(&name, "header:")) {
       label.Refuse(CheckHeaderName(name));
     } else if (value.empty()) {
-      label.Refuse("missing", "a value, or header:NAME");
+      label.Refuse("missing", may_be_header ? "a value, or header:NAME" : "a value");
     } else {
       label.Refuse(CheckLabelValue(value));
     }
   }
 }
 
-void CheckBalancing(const Upstream& upstream, const Field& field) {
-  for (int i = 0; i < upstream.endpoints_size(); ++i) {
-    const v1::Endpoint& endpoint = upstream.endpoints(i);
-    const Field element = field.At("endpoints", static_cast<size_t>(i));
-    CheckRange(element.At("priority"), endpoint.priority(), 0, kMaxPriority);
-    CheckLabels(endpoint.labels(), kMaxLabels, element.At("labels"));
-    if (!endpoint.zone().empty() && CheckLabelKey(endpoint.zone()).has_value()) {
-      element.At("zone").Refuse(absl::StrCat("not a zone, got ", Quoted(endpoint.zone())),
-                                "1-63 of [A-Za-z0-9_./-]");
-    }
+void CheckTraits(const v1::Endpoint& endpoint, const Field& field) {
+  CheckRange(field.At("weight"), endpoint.weight(), 0, kMaxWeight);
+  CheckRange(field.At("priority"), endpoint.priority(), 0, kMaxPriority);
+  CheckLabels(endpoint.labels(), kMaxLabels, field.At("labels"));
+  if (!endpoint.zone().empty() && CheckLabelKey(endpoint.zone()).has_value()) {
+    field.At("zone").Refuse(absl::StrCat("not a zone, got ", Quoted(endpoint.zone())),
+                            "1-63 of [A-Za-z0-9_./-]");
   }
+}
+
+void CheckEndpoint(const v1::Endpoint& endpoint, const Field& field) {
+  CheckTraits(endpoint, field);
+  field.At("address").Refuse(CheckEndpointAddress(endpoint.address()));
+}
+
+void CheckBalancing(const Upstream& upstream, const Field& field) {
   CheckPercent(field.At("panic_threshold"), upstream.panic_threshold(), 0);
   if (upstream.has_slow_start()) {
     RefuseIfConsistent(upstream, field.At("slow_start"));

@@ -4,6 +4,8 @@
 #include "api/validate/field.h"
 
 namespace google::protobuf {
+template <typename Key, typename Value>
+class Map;
 template <typename Element>
 class RepeatedPtrField;
 }  // namespace google::protobuf
@@ -12,6 +14,7 @@ namespace sluice::v1 {
 class Certificate;
 class Consumer;
 class ConsumerGroup;
+class Endpoint;
 class GlobalRule;
 class HealthCheck;
 class Listener;
@@ -42,8 +45,13 @@ void CheckUpstream(const v1::Upstream& upstream, const Field& field);
 // How an Upstream chooses among its endpoints.
 void CheckBalancing(const v1::Upstream& upstream, const Field& field);
 
-// Of a Route.
-void CheckSubset(const v1::Route& route, const Field& field);
+// What is said of an endpoint beside its address.
+void CheckTraits(const v1::Endpoint& endpoint, const Field& field);
+
+// A `subset`, where labels have values, or also those of headers.
+enum class SubsetValues { kLiteral, kOrHeaders };
+void CheckSubset(const google::protobuf::Map<std::string, std::string>& subset, SubsetValues values,
+                 const Field& field);
 
 // Of a Route or an Upstream.
 void CheckRetry(const v1::Retry& retry, const Field& field);

@@ -19,7 +19,6 @@ using resource::Quoted;
 using v1::Upstream;
 
 constexpr int kMaxEndpoints = 4096;
-constexpr uint32_t kMaxWeight = 65535;
 
 void CheckEndpoints(const Upstream& upstream, const Field& field) {
   CheckCount(field.At("endpoints"), upstream.endpoints_size(), kMaxEndpoints, "endpoints");
@@ -27,9 +26,7 @@ void CheckEndpoints(const Upstream& upstream, const Field& field) {
   for (int i = 0; i < upstream.endpoints_size(); ++i) {
     const v1::Endpoint& endpoint = upstream.endpoints(i);
     const Field element = field.At("endpoints", static_cast<size_t>(i));
-    if (endpoint.has_weight()) {
-      CheckRange(element.At("weight"), endpoint.weight(), 0, kMaxWeight);
-    }
+    CheckTraits(endpoint, element);
     if (endpoint.address().empty()) continue;  // Required: said already.
     const Field address = element.At("address");
     if (std::optional<Flaw> flaw = CheckEndpointAddress(endpoint.address())) {

@@ -84,7 +84,8 @@ class EndpointsTest : public ::testing::Test {
   void Start() {
     store_ = *store::SqliteStore::Open(dir_.path(), {});
     ledger_ = *store::Ledger::Open(*store_, clock_);
-    registrar_ = std::make_unique<Registrar>(*ledger_, clock_);
+    registrar_ =
+        std::make_unique<Registrar>(*ledger_, clock_, [this](uint32_t) { return old_proxies_; });
     service_ = MakeEndpointsService(*registrar_);
     grpc::ServerBuilder builder;
     int port = 0;
@@ -112,7 +113,7 @@ class EndpointsTest : public ::testing::Test {
   std::vector<std::string> Registered() {
     std::vector<std::string> all;
     for (const auto& e : ledger_->state()->endpoints) {
-      all.push_back(absl::StrCat(e->owner, " ", e->address, " ", e->weight));
+      all.push_back(absl::StrCat(e->owner, " ", e->address, " ", e->traits.weight));
     }
     return all;
   }
@@ -121,6 +122,7 @@ class EndpointsTest : public ::testing::Test {
 
   store::TempDir dir_;
   ManualClock clock_;
+  std::string old_proxies_;
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<store::Ledger> ledger_;
   std::unique_ptr<Registrar> registrar_;
@@ -137,6 +139,33 @@ TEST_F(EndpointsTest, WhatIsRegisteredIsInTheNextGeneration) {
   EXPECT_THAT(response.problems(), IsEmpty());
   EXPECT_EQ(response.generation(), Generation());
   EXPECT_THAT(Registered(), ElementsAre("k8s 10.0.0.1:80 1", "k8s orders.internal:80 3"));
+}
+
+TEST_F(EndpointsTest, AnEndpointHasPriorityZoneAndLabelsOfItsOwn) {
+  Caller caller(*stub_, "k8s");
+  v1::RegisterRequest request = Upsert({"10.0.0.1:80"});
+  request.mutable_upsert(0)->set_priority(1);
+  request.mutable_upsert(0)->set_zone("eu-1");
+  (*request.mutable_upsert(0)->mutable_labels())["version"] = "v2";
+  EXPECT_THAT(caller.Say(request).problems(), IsEmpty());
+  const resource::EndpointTraits expected{1, 1, "eu-1", {{"version", "v2"}}};
+  EXPECT_EQ((*ledger_->state()->endpoints.begin())->traits, expected);
+  Stop();
+  Start();
+  EXPECT_EQ((*ledger_->state()->endpoints.begin())->traits, expected);
+}
+
+TEST_F(EndpointsTest, AFieldThatAConnectedProxyCannotReadIsRefusedUnlessItIsThereAlready) {
+  Caller caller(*stub_, "k8s");
+  v1::RegisterRequest request = Upsert({"10.0.0.1:80", "10.0.0.2:80"});
+  request.mutable_upsert(0)->set_zone("eu-1");
+  EXPECT_THAT(caller.Say(request).problems(), IsEmpty());
+  old_proxies_ = "edge-1 (0.0.9, schema 1)";
+  request.mutable_upsert(1)->set_zone("eu-1");
+  const v1::RegisterResponse response = caller.Say(request);
+  ASSERT_EQ(response.problems_size(), 1);
+  EXPECT_EQ(response.problems(0).field(), "upsert[1].zone");
+  EXPECT_THAT(response.problems(0).problem(), HasSubstr("edge-1"));
 }
 
 TEST_F(EndpointsTest, ReplaceAllCoversOnlyThisOwners) {
@@ -232,11 +261,15 @@ TEST_F(EndpointsTest, EveryProblemIsToldAndNothingIsDoneButTheRenewal) {
   Advance(absl::Seconds(20));
   v1::RegisterRequest request = Upsert({"10.0.0.2:80", "no port", "10.0.0.2:80"});
   request.mutable_upsert(0)->set_weight(65536);
+  request.mutable_upsert(0)->set_priority(128);
+  request.mutable_upsert(0)->set_zone("no zone");
+  (*request.mutable_upsert(0)->mutable_labels())["a"] = "";
   request.add_withdraw("10.0.0.1");
   const v1::RegisterResponse response = caller.Say(request);
   std::vector<std::string> fields;
   for (const v1::Problem& problem : response.problems()) fields.push_back(problem.field());
-  EXPECT_THAT(fields, ElementsAre("upsert[0].weight", "upsert[1].address", "upsert[2].address",
+  EXPECT_THAT(fields, ElementsAre("upsert[0].weight", "upsert[0].priority", "upsert[0].labels.a",
+                                  "upsert[0].zone", "upsert[1].address", "upsert[2].address",
                                   "withdraw[0]"));
   Advance(absl::Seconds(20));
   EXPECT_THAT(Registered(), ElementsAre("k8s 10.0.0.1:80 1"));
@@ -293,7 +326,9 @@ TEST_F(EndpointsTest, ABurstMakesFewGenerations) {
 
 TEST_F(EndpointsTest, AListTellsWhereEachEndpointIsFrom) {
   Caller caller(*stub_, "k8s");
-  caller.Say(Upsert({"10.0.0.1:80"}));
+  v1::RegisterRequest registration = Upsert({"10.0.0.1:80"});
+  registration.mutable_upsert(0)->set_zone("eu-1");
+  caller.Say(registration);
   v1::ListEndpointsRequest request;
   request.set_upstream("orders");
   grpc::ClientContext context;
@@ -306,6 +341,8 @@ TEST_F(EndpointsTest, AListTellsWhereEachEndpointIsFrom) {
   EXPECT_EQ(first.owner(), "");
   EXPECT_FALSE(first.has_expires_at());
   EXPECT_EQ(second.owner(), "k8s");
+  EXPECT_EQ(second.weight(), 1u);
+  EXPECT_EQ(second.zone(), "eu-1");
   EXPECT_EQ(second.expires_at().seconds(), absl::ToUnixSeconds(clock_.Now()) + 30);
 }
 

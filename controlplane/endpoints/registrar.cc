@@ -5,8 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "api/resource/endpoint_traits.h"
 #include "api/resource/key.h"
 #include "api/resource/problem.h"
+#include "api/resource/schema.h"
+#include "api/resource/walk.h"
+#include "api/validate/resource.h"
 #include "api/validate/syntax.h"
 #include "base/log.h"
 #include "sluice/v1/resource.pb.h"
@@ -21,65 +25,73 @@ constexpr absl::Duration kExpiryInterval = absl::Seconds(1);
 
 // As Upstream.endpoints.
 constexpr int kMaxEndpoints = 4096;
-constexpr uint32_t kMaxWeight = 65535;
 
 resource::Key KeyOf(const std::string& upstream) { return {Kind::kUpstream, "", upstream}; }
 
+// Fields that a proxy may be too old for.
+std::vector<resource::LateField> LateFieldsOf(const v1::Endpoint& endpoint) {
+  static const resource::FieldFinder& finder =
+      *new resource::FieldFinder(&resource::CameLate, {v1::Endpoint::descriptor()});
+  return resource::LateFields(endpoint, finder);
+}
+
 class Checker {
  public:
-  Checker(const Registrar::Call& call, const store::State& state) : call_(call), state_(state) {}
+  Checker(const Registrar::Call& call, const store::State& state, const Registrar::SkewCheck& skew)
+      : call_(call), state_(state), skew_(skew) {}
 
   std::vector<Problem> Check() && {
+    const validate::Field top(problems_, "Upstream", call_.upstream);
     if (state_.resources.Find(KeyOf(call_.upstream)) == nullptr) {
-      Refuse("upstream", absl::StrCat("there is no Upstream ", resource::Quoted(call_.upstream)),
-             "the name of an Upstream");
+      top.At("upstream")
+          .Refuse(absl::StrCat("there is no Upstream ", resource::Quoted(call_.upstream)),
+                  "the name of an Upstream");
     }
-    CheckCount("upsert", call_.request.upsert_size());
-    CheckCount("withdraw", call_.request.withdraw_size());
+    CheckCount(top.At("upsert"), call_.request.upsert_size());
+    CheckCount(top.At("withdraw"), call_.request.withdraw_size());
     std::set<std::string> addresses;
     for (int i = 0; i < call_.request.upsert_size(); ++i) {
-      const v1::LeasedEndpoint& endpoint = call_.request.upsert(i);
-      const std::string field = absl::StrCat("upsert[", i, "].");
-      CheckAddress(field + "address", endpoint.address());
+      const v1::Endpoint& endpoint = call_.request.upsert(i);
+      const validate::Field field = top.At("upsert", static_cast<size_t>(i));
+      validate::CheckEndpoint(endpoint, field);
       if (!addresses.insert(endpoint.address()).second) {
-        Refuse(field + "address",
-               absl::StrCat("stands twice: ", resource::Quoted(endpoint.address())),
-               "each address once");
+        field.At("address").Refuse(
+            absl::StrCat("stands twice: ", resource::Quoted(endpoint.address())),
+            "each address once");
       }
-      if (endpoint.weight() > kMaxWeight) {
-        Refuse(field + "weight", absl::StrCat("out of range, got ", endpoint.weight()),
-               absl::StrCat("0 to ", kMaxWeight));
-      }
+      CheckSkew(endpoint, field);
     }
     for (int i = 0; i < call_.request.withdraw_size(); ++i) {
-      CheckAddress(absl::StrCat("withdraw[", i, "]"), call_.request.withdraw(i));
+      top.At("withdraw", static_cast<size_t>(i))
+          .Refuse(validate::CheckEndpointAddress(call_.request.withdraw(i)));
     }
     return std::move(problems_);
   }
 
  private:
-  void CheckCount(const std::string& field, int count) {
+  static void CheckCount(const validate::Field& field, int count) {
     if (count <= kMaxEndpoints) return;
-    Refuse(field, absl::StrCat("too many, got ", count), absl::StrCat("at most ", kMaxEndpoints));
+    field.Refuse(absl::StrCat("too many, got ", count), absl::StrCat("at most ", kMaxEndpoints));
   }
 
-  void CheckAddress(const std::string& field, const std::string& address) {
-    const std::optional<validate::Flaw> flaw = validate::CheckEndpointAddress(address);
-    if (flaw.has_value()) Refuse(field, flaw->problem, flaw->want);
-  }
-
-  void Refuse(std::string field, std::string problem, std::string want) {
-    Problem p;
-    p.kind = "Upstream";
-    p.name = call_.upstream;
-    p.field = std::move(field);
-    p.problem = std::move(problem);
-    p.want = std::move(want);
-    problems_.push_back(std::move(p));
+  // What old proxies could not read before is no reason.
+  void CheckSkew(const v1::Endpoint& endpoint, const validate::Field& field) const {
+    if (skew_ == nullptr) return;
+    const auto present = state_.endpoints.Find(
+        store::EndpointOrder(call_.upstream, call_.owner, endpoint.address()));
+    const uint32_t read = present == nullptr ? 1 : resource::SchemaOf(present->traits);
+    for (const resource::LateField& late : LateFieldsOf(endpoint)) {
+      const std::string proxies = late.since > read ? skew_(late.since) : "";
+      if (proxies.empty()) continue;
+      field.At(late.field)
+          .Refuse(absl::StrCat("cannot be read by connected proxies: ", proxies),
+                  "newer proxies first, or the field left out");
+    }
   }
 
   const Registrar::Call& call_;
   const store::State& state_;
+  const Registrar::SkewCheck& skew_;
   std::vector<Problem> problems_;
 };
 
@@ -89,9 +101,8 @@ store::Registration RegistrationOf(const Registrar::Call& call) {
   registration.owner = call.owner;
   registration.ttl = call.ttl;
   registration.replace_all = call.request.replace_all();
-  for (const v1::LeasedEndpoint& endpoint : call.request.upsert()) {
-    registration.upsert.push_back(
-        {endpoint.address(), endpoint.has_weight() ? endpoint.weight() : 1});
+  for (const v1::Endpoint& endpoint : call.request.upsert()) {
+    registration.upsert.push_back({endpoint.address(), resource::TraitsOf(endpoint)});
   }
   registration.withdraw.assign(call.request.withdraw().begin(), call.request.withdraw().end());
   return registration;
@@ -120,7 +131,7 @@ v1::ListedEndpoint Listed(const std::string& upstream, const v1::Endpoint& endpo
   v1::ListedEndpoint listed;
   listed.set_upstream(upstream);
   listed.set_address(endpoint.address());
-  listed.set_weight(endpoint.has_weight() ? endpoint.weight() : 1);
+  resource::SetTraits(resource::TraitsOf(endpoint), listed);
   return listed;
 }
 
@@ -129,7 +140,7 @@ v1::ListedEndpoint Listed(const store::StoredEndpoint& endpoint, std::optional<a
   listed.set_upstream(endpoint.upstream);
   listed.set_owner(endpoint.owner);
   listed.set_address(endpoint.address);
-  listed.set_weight(endpoint.weight);
+  resource::SetTraits(endpoint.traits, listed);
   if (end.has_value()) {
     listed.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(*end));
     const absl::Duration rest = *end - absl::FromUnixSeconds(absl::ToUnixSeconds(*end));
@@ -140,8 +151,8 @@ v1::ListedEndpoint Listed(const store::StoredEndpoint& endpoint, std::optional<a
 
 }  // namespace
 
-Registrar::Registrar(store::Ledger& ledger, const Clock& clock)
-    : ledger_(ledger), loop_(clock), expiry_(loop_, [this] { Expire(); }) {
+Registrar::Registrar(store::Ledger& ledger, const Clock& clock, SkewCheck skew)
+    : ledger_(ledger), skew_(std::move(skew)), loop_(clock), expiry_(loop_, [this] { Expire(); }) {
   loop_.Post([this] { expiry_.Arm(kExpiryInterval); });
 }
 
@@ -175,7 +186,7 @@ void Registrar::Flush() {
   std::vector<const Call*> accepted;
   std::vector<Done> waiting_for_commit;
   for (Waiting& waiting : batch) {
-    const std::vector<Problem> problems = Checker(waiting.call, *state).Check();
+    const std::vector<Problem> problems = Checker(waiting.call, *state, skew_).Check();
     if (!problems.empty()) {
       std::move(waiting.done)(Refusal(state->head.generation.number, problems));
       continue;

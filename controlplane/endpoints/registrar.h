@@ -36,7 +36,11 @@ class Registrar {
   };
   using Done = absl::AnyInvocable<void(absl::StatusOr<v1::RegisterResponse>) &&>;
 
-  Registrar(store::Ledger& ledger, const Clock& clock);
+  // Names the connected proxies that cannot read a schema; empty: all can. From any thread.
+  using SkewCheck = std::function<std::string(uint32_t schema)>;
+
+  // `skew` may be null: then nobody asks.
+  Registrar(store::Ledger& ledger, const Clock& clock, SkewCheck skew);
   ~Registrar();
   Registrar(const Registrar&) = delete;
   Registrar& operator=(const Registrar&) = delete;
@@ -68,6 +72,7 @@ class Registrar {
 
   // Set at construction.
   store::Ledger& ledger_;
+  const SkewCheck skew_;
 
   Mutex mu_;
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mu_);

@@ -67,7 +67,9 @@ absl::Status Program::OpenStore(const Options& options) {
   fleet_events_ = fleet_->Subscribe([admin = admin_.get()](const v1::ProxyEvent& event) {
     admin->watches().OnProxyEvent(event);
   });
-  registrar_ = std::make_unique<endpoints::Registrar>(*ledger_, clock_);
+  registrar_ = std::make_unique<endpoints::Registrar>(
+      *ledger_, clock_,
+      [fleet = fleet_.get()](uint32_t schema) { return DescribeUnreadable(*fleet, schema); });
   ticket_keys_ = std::make_unique<tickets::Rotator>(*ledger_, clock_, options.ticket_keys);
   return absl::OkStatus();
 }

@@ -35,8 +35,7 @@ std::string FieldOf(const v1::Resource& resource, const std::vector<fleet::Unrea
   return "";
 }
 
-resource::Problem MakeProblem(const admin::PlannedChange& change,
-                              const std::vector<fleet::Unreadable>& proxies) {
+std::string DescribeAll(const std::vector<fleet::Unreadable>& proxies) {
   std::vector<std::string> named;
   for (const fleet::Unreadable& proxy : proxies) {
     if (named.size() == kMostNamed) break;
@@ -45,12 +44,16 @@ resource::Problem MakeProblem(const admin::PlannedChange& change,
   if (proxies.size() > named.size()) {
     named.push_back(absl::StrCat(proxies.size() - named.size(), " more"));
   }
+  return absl::StrJoin(named, ", ");
+}
+
+resource::Problem MakeProblem(const admin::PlannedChange& change,
+                              const std::vector<fleet::Unreadable>& proxies) {
   resource::Problem problem;
   problem.kind = std::string(resource::KindName(change.key.kind));
   problem.name = change.key.name;
   problem.field = FieldOf(*change.after, proxies);
-  problem.problem =
-      absl::StrCat("cannot be read by connected proxies: ", absl::StrJoin(named, ", "));
+  problem.problem = absl::StrCat("cannot be read by connected proxies: ", DescribeAll(proxies));
   problem.want = "newer proxies first, or --allow-skew: then these are held at what they have";
   problem.file = change.location.file;
   problem.line = change.location.LineOf(problem.field);
@@ -58,6 +61,12 @@ resource::Problem MakeProblem(const admin::PlannedChange& change,
 }
 
 }  // namespace
+
+std::string DescribeUnreadable(const fleet::Fleet& fleet, uint32_t schema) {
+  fleet::Needs needs;
+  needs.schema = schema;
+  return DescribeAll(fleet.CannotRead(needs));
+}
 
 std::vector<resource::Problem> FindSkew(const fleet::Fleet& fleet,
                                         absl::Span<const admin::PlannedChange> changes) {

@@ -1,6 +1,8 @@
 // Says beforehand which proxies a change would leave behind.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -16,5 +18,10 @@ namespace sluice::main {
 // Thread: any.
 std::vector<resource::Problem> FindSkew(const fleet::Fleet& fleet,
                                         absl::Span<const admin::PlannedChange> changes);
+
+// The connected proxies that cannot read a schema, for people; empty if all can.
+//
+// Thread: any.
+std::string DescribeUnreadable(const fleet::Fleet& fleet, uint32_t schema);
 
 }  // namespace sluice::main

@@ -61,9 +61,9 @@ EndpointSet Apply(const Registration& registration, EndpointSet endpoints,
   for (const Registration::Endpoint& endpoint : registration.upsert) {
     kept.insert(endpoint.address);
     const auto before = endpoints.Find(EndpointOrder(upstream, owner, endpoint.address));
-    if (before != nullptr && before->weight == endpoint.weight) continue;
+    if (before != nullptr && before->traits == endpoint.traits) continue;
     touched.push_back(std::make_shared<const StoredEndpoint>(
-        StoredEndpoint{upstream, owner, endpoint.address, endpoint.weight, registration.ttl}));
+        StoredEndpoint{upstream, owner, endpoint.address, endpoint.traits, registration.ttl}));
     endpoints = endpoints.With(touched.back());
   }
   std::vector<std::shared_ptr<const StoredEndpoint>> gone;
@@ -210,7 +210,7 @@ absl::StatusOr<GenerationId> Ledger::CommitEndpoints(
     EndpointChange change{present->endpoints.Find(key->order()), next.Find(key->order())};
     const bool differs = change.before == nullptr || change.after == nullptr
                              ? change.before != change.after
-                             : change.before->weight != change.after->weight;
+                             : change.before->traits != change.after->traits;
     if (differs) commit.endpoints.push_back(std::move(change));
   }
   if (commit.endpoints.empty()) return present->head.generation;

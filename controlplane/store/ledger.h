@@ -37,7 +37,7 @@ struct ResourceWrite {
 struct Registration {
   struct Endpoint {
     std::string address;
-    uint32_t weight = 1;
+    resource::EndpointTraits traits;
   };
 
   std::string upstream;

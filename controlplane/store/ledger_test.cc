@@ -32,7 +32,7 @@ Registration Register(const std::string& owner, const std::vector<std::string>& 
   registration.upstream = "orders";
   registration.owner = owner;
   registration.ttl = absl::Seconds(30);
-  for (const std::string& address : addresses) registration.upsert.push_back({address, 1});
+  for (const std::string& address : addresses) registration.upsert.push_back({address, {}});
   return registration;
 }
 
@@ -176,6 +176,15 @@ TEST_F(LedgerTest, RegisteringWhatIsThereRenewsAndCommitsNothing) {
   ASSERT_TRUE(ledger_->Register({Register("nomad", {"x:1"})}, {}).ok());
   EXPECT_EQ(number(), 1u);
   EXPECT_EQ(ledger_->LeaseEnd("orders", "nomad"), clock_.Now() + absl::Seconds(30));
+}
+
+TEST_F(LedgerTest, AnotherZoneOfTheSameEndpointIsCommitted) {
+  Registration registration = Register("nomad", {"x:1"});
+  ASSERT_TRUE(ledger_->Register({registration}, {}).ok());
+  registration.upsert[0].traits.zone = "eu-1";
+  ASSERT_TRUE(ledger_->Register({registration}, {}).ok());
+  EXPECT_EQ(number(), 2u);
+  EXPECT_EQ((*ledger_->state()->endpoints.begin())->traits.zone, "eu-1");
 }
 
 TEST_F(LedgerTest, WithdrawingTakesOnlyWhatIsNamed) {

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "api/resource/endpoint_traits.h"
 #include "api/resource/key.h"
 
 namespace sluice::store {
@@ -47,7 +48,7 @@ struct StoredEndpoint {
   std::string upstream;
   std::string owner;
   std::string address;
-  uint32_t weight = 1;
+  resource::EndpointTraits traits;
   // Of its lease when it was committed: what a control plane that starts grants it. Not in history.
   absl::Duration ttl;
 

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "api/resource/endpoint_traits.h"
+
 namespace sluice::main {
 namespace {
 
@@ -11,7 +13,7 @@ v1::RegisteredEndpoint ToProto(const sync::RegisteredEndpoint& endpoint) {
   proto.set_upstream(endpoint.upstream);
   proto.set_owner(endpoint.owner);
   proto.set_address(endpoint.address);
-  proto.set_weight(endpoint.weight);
+  resource::SetTraits(endpoint.traits, proto);
   return proto;
 }
 

@@ -36,6 +36,7 @@ void Builder::Retire(std::shared_ptr<const exchange::Pinned> object) {
 }
 
 bool Builder::Reap() {
+  clusters_.Reap();
   std::erase_if(retired_, [this](const std::shared_ptr<const exchange::Pinned>& object) {
     const bool is_used = std::any_of(pins_.begin(), pins_.end(), [&](const auto* pins) {
       return pins->CountFromAnyThread(object->pin_slot) != 0;

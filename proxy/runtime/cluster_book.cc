@@ -51,32 +51,33 @@ void ClusterBook::Upsert(const v1::Resource& resource, std::shared_ptr<const ups
   settings.breaker = book.breaker;
   settings.board = book.board;
   settings.tls = std::move(tls);
-  book.settings = std::make_shared<const upstream::Settings>(std::move(settings));
+  Replace(std::exchange(book.settings,
+                        std::make_shared<const upstream::Settings>(std::move(settings))));
   book.configured.clear();
   for (const v1::Endpoint& endpoint : resource.upstream().endpoints()) {
     Source source;
     if (!ParseSource(endpoint.address(), source)) continue;
-    if (endpoint.has_weight()) source.weight = endpoint.weight();
-    source.priority = endpoint.priority();
-    source.zone = endpoint.zone();
-    source.labels = {endpoint.labels().begin(), endpoint.labels().end()};
+    source.traits = resource::TraitsOf(endpoint);
     book.configured[endpoint.address()] = std::move(source);
   }
   dirty_.insert(resource.name());
 }
 
 void ClusterBook::Remove(const std::string& name) {
-  books_.erase(name);
+  const auto book = books_.find(name);
+  if (book == books_.end()) return;
+  for (const std::string& host : book->second.hosts) DropUser(host, name);
+  Replace(std::move(book->second.settings));
+  Replace(std::move(book->second.endpoints));
+  books_.erase(book);
   dirty_.erase(name);
 }
 
 void ClusterBook::UpsertEndpoint(const v1::RegisteredEndpoint& endpoint) {
   Source source;
   if (!ParseSource(endpoint.address(), source)) return;
-  if (endpoint.has_weight()) source.weight = endpoint.weight();
-  Registered& registered = registered_[endpoint.upstream()][endpoint.address()];
-  registered.source = source;
-  registered.owners.insert(endpoint.owner());
+  source.traits = resource::TraitsOf(endpoint);
+  registered_[endpoint.upstream()][endpoint.address()][endpoint.owner()] = std::move(source);
   if (Has(endpoint.upstream())) dirty_.insert(endpoint.upstream());
 }
 
@@ -85,8 +86,8 @@ void ClusterBook::RemoveEndpoint(const v1::RegisteredEndpoint& endpoint) {
   if (upstream == registered_.end()) return;
   const auto entry = upstream->second.find(endpoint.address());
   if (entry == upstream->second.end()) return;
-  entry->second.owners.erase(endpoint.owner());
-  if (entry->second.owners.empty()) upstream->second.erase(entry);
+  entry->second.erase(endpoint.owner());
+  if (entry->second.empty()) upstream->second.erase(entry);
   if (upstream->second.empty()) registered_.erase(upstream);
   if (Has(endpoint.upstream())) dirty_.insert(endpoint.upstream());
 }
@@ -104,41 +105,28 @@ std::shared_ptr<ClusterLease> ClusterBook::Lease(const std::string& upstream) {
 }
 
 void ClusterBook::SetResolved(const std::string& host, std::vector<net::IpAddress> addresses) {
+  const auto it = hosts_.find(host);
+  if (it == hosts_.end()) return;
   std::sort(addresses.begin(), addresses.end());
-  std::vector<net::IpAddress>& present = resolved_[host];
-  if (present == addresses) return;
-  present = std::move(addresses);
-  for (const auto& [name, book] : books_) {
-    for (const auto& [text, source] : AllSources(name, book)) {
-      if (source.host == host) dirty_.insert(name);
-    }
-  }
+  if (it->second.addresses == addresses) return;
+  it->second.addresses = std::move(addresses);
+  dirty_.insert(it->second.users.begin(), it->second.users.end());
 }
 
 std::set<std::string> ClusterBook::WantedNames() const {
   std::set<std::string> names;
-  for (const auto& [name, book] : books_) {
-    for (const auto& [text, source] : AllSources(name, book)) {
-      if (!source.host.empty()) names.insert(source.host);
-    }
-  }
+  for (const auto& [host, known] : hosts_) names.insert(host);
   return names;
 }
 
-// One address from several sources is one endpoint; the file's weight wins.
-std::map<std::string, ClusterBook::Source> ClusterBook::AllSources(const std::string& name,
-                                                                   const Book& book) const {
-  std::map<std::string, Source> all = book.configured;
-  const auto registered = registered_.find(name);
-  if (registered == registered_.end()) return all;
-  for (const auto& [text, entry] : registered->second) all.emplace(text, entry.source);
-  return all;
+void ClusterBook::Replace(std::shared_ptr<const void> object) {
+  if (object != nullptr) replaced_.push_back(std::move(object));
 }
 
-std::vector<net::IpAddress> ClusterBook::Addresses(const Source& source) const {
-  if (source.host.empty()) return {source.ip};
-  const auto resolved = resolved_.find(source.host);
-  return resolved == resolved_.end() ? std::vector<net::IpAddress>() : resolved->second;
+void ClusterBook::DropUser(const std::string& host, const std::string& upstream) {
+  const auto it = hosts_.find(host);
+  it->second.users.erase(upstream);
+  if (it->second.users.empty()) hosts_.erase(it);
 }
 
 // One that comes to an upstream which has others is new: slow start counts from now.
@@ -148,42 +136,102 @@ std::shared_ptr<upstream::EndpointHealth> ClusterBook::NewHealth(bool has_others
   return health;
 }
 
-std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::string& name,
-                                                                   Book& book) {
-  std::map<net::Address, upstream::Endpoint> endpoints;
-  std::map<std::string, std::shared_ptr<EndpointHandle>> metrics;
-  std::map<net::Address, std::shared_ptr<upstream::EndpointHealth>> health;
-  const bool has_others = !book.health.empty();
-  bool is_unresolved = false;
-  for (const auto& [text, source] : AllSources(name, book)) {
-    std::shared_ptr<EndpointHandle>& handle = metrics[text];
-    handle = book.endpoint_metrics[text];
-    if (handle == nullptr) {
-      handle =
-          std::make_shared<EndpointHandle>(metrics_.Acquire<observe::EndpointMetric>({name, text}));
-    }
-    const std::vector<net::IpAddress> ips = Addresses(source);
-    is_unresolved |= ips.empty();
+class ClusterBook::SetBuilder {
+ public:
+  SetBuilder(ClusterBook& owner, const std::string& name, Book& book)
+      : owner_(owner), name_(name), book_(book), has_others_(!book.health.empty()) {}
+
+  // Of an address that is there already nothing is taken.
+  void Add(const std::string& text, const Source& source) {
+    const std::shared_ptr<EndpointHandle>& handle = HandleOf(text);
+    const std::vector<net::IpAddress> numeric{source.ip};
+    const std::vector<net::IpAddress>& ips =
+        source.host.empty() ? numeric : AddressesOf(source.host);
+    is_unresolved_ |= ips.empty();
     for (const net::IpAddress& ip : ips) {
       const net::Address address(ip, source.port);
-      std::shared_ptr<upstream::EndpointHealth>& known = health[address];
-      if (known == nullptr) known = book.health[address];
-      if (known == nullptr) {
-        known = NewHealth(has_others);
-        if (book.settings->checks != nullptr) known->Set(upstream::EndpointHealth::kUnchecked);
-      }
-      endpoints.emplace(
-          address, upstream::Endpoint{address, text, source.weight, source.priority, source.zone,
-                                      source.labels, known, handle->group(), handle});
+      const auto [entry, is_new] = endpoints_.try_emplace(address);
+      if (!is_new) continue;
+      upstream::Endpoint& endpoint = entry->second;
+      endpoint.address = address;
+      endpoint.name = text;
+      endpoint.weight = source.traits.weight;
+      endpoint.priority = source.traits.priority;
+      endpoint.zone = source.traits.zone;
+      endpoint.labels = source.traits.labels;
+      endpoint.health = HealthOf(address);
+      endpoint.metrics = handle->group();
+      endpoint.metrics_owner = handle;
     }
   }
-  book.endpoint_metrics = std::move(metrics);
-  book.health = std::move(health);
-  std::vector<upstream::Endpoint> list;
-  for (auto& [address, endpoint] : endpoints) list.push_back(std::move(endpoint));
-  book.board->ejections().SetLimit(book.settings->outlier.get(), list.size());
-  return std::make_shared<const upstream::EndpointSet>(book.settings->policy, std::move(list),
-                                                       is_unresolved, book.settings->subsets.get());
+
+  // The book knows then what is in it.
+  std::shared_ptr<const upstream::EndpointSet> Finish() && {
+    for (const std::string& host : book_.hosts) {
+      if (!hosts_.contains(host)) owner_.DropUser(host, name_);
+    }
+    book_.hosts = std::move(hosts_);
+    book_.endpoint_metrics = std::move(metrics_);
+    book_.health.clear();
+    std::vector<upstream::Endpoint> list;
+    list.reserve(endpoints_.size());
+    for (auto& [address, endpoint] : endpoints_) {
+      book_.health.emplace(address, endpoint.health);
+      list.push_back(std::move(endpoint));
+    }
+    const upstream::Settings& settings = *book_.settings;
+    book_.board->ejections().SetLimit(settings.outlier.get(), list.size());
+    return std::make_shared<const upstream::EndpointSet>(settings.policy, std::move(list),
+                                                         is_unresolved_, settings.subsets.get());
+  }
+
+ private:
+  const std::shared_ptr<EndpointHandle>& HandleOf(const std::string& text) {
+    std::shared_ptr<EndpointHandle>& handle = metrics_[text];
+    const auto known = book_.endpoint_metrics.find(text);
+    handle = known != book_.endpoint_metrics.end()
+                 ? known->second
+                 : std::make_shared<EndpointHandle>(
+                       owner_.metrics_.Acquire<observe::EndpointMetric>({name_, text}));
+    return handle;
+  }
+
+  const std::vector<net::IpAddress>& AddressesOf(const std::string& host) {
+    hosts_.insert(host);
+    Host& known = owner_.hosts_[host];
+    known.users.insert(name_);
+    return known.addresses;
+  }
+
+  std::shared_ptr<upstream::EndpointHealth> HealthOf(const net::Address& address) const {
+    const auto known = book_.health.find(address);
+    if (known != book_.health.end()) return known->second;
+    std::shared_ptr<upstream::EndpointHealth> health = owner_.NewHealth(has_others_);
+    if (book_.settings->checks != nullptr) health->Set(upstream::EndpointHealth::kUnchecked);
+    return health;
+  }
+
+  ClusterBook& owner_;
+  const std::string& name_;
+  Book& book_;
+  const bool has_others_;
+  bool is_unresolved_ = false;
+  std::map<net::Address, upstream::Endpoint> endpoints_;
+  std::map<std::string, std::shared_ptr<EndpointHandle>> metrics_;
+  std::set<std::string> hosts_;
+};
+
+std::shared_ptr<const upstream::EndpointSet> ClusterBook::BuildSet(const std::string& name,
+                                                                   Book& book) {
+  SetBuilder set(*this, name, book);
+  // Of what has one address the first counts, by whatever names.
+  for (const auto& [text, source] : book.configured) set.Add(text, source);
+  if (const auto registered = registered_.find(name); registered != registered_.end()) {
+    for (const auto& [text, owners] : registered->second) {
+      if (!book.configured.contains(text)) set.Add(text, owners.begin()->second);
+    }
+  }
+  return std::move(set).Finish();
 }
 
 std::vector<ClusterStep> ClusterBook::TakeSteps() {
@@ -194,7 +242,8 @@ std::vector<ClusterStep> ClusterBook::TakeSteps() {
   }
   for (const std::string& name : std::exchange(dirty_, {})) {
     Book& book = books_.at(name);
-    steps.push_back({book.lease->slot(), book.settings, BuildSet(name, book)});
+    Replace(std::exchange(book.endpoints, BuildSet(name, book)));
+    steps.push_back({book.lease->slot(), book.settings, book.endpoints});
   }
   return steps;
 }

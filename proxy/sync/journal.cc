@@ -58,7 +58,7 @@ HeldView::Locations WriteStep(const ViewChange& change, bool is_from_nothing,
   }
   for (const RegisteredEndpoint& endpoint : change.endpoint_upserts) {
     locations.push_back(WriteUpsert(DigestOf(endpoint), ObjectKeyOf(endpoint),
-                                    EncodeWeight(endpoint.weight), writer));
+                                    EncodeEndpoint(endpoint.traits), writer));
   }
   for (const TicketKeys& tickets : change.ticket_upserts) {
     locations.push_back(WriteUpsert(DigestOf(tickets), ObjectKeyOf(tickets), tickets.keys, writer));
@@ -102,7 +102,7 @@ Journal::Content MakeContent(JournalLoader& loader) {
       content.change.ticket_upserts.push_back(*std::move(name->tickets));
       tickets.push_back(object.location);
     } else {
-      name->endpoint->weight = DecodeWeight(object.content);
+      name->endpoint->traits = *DecodeEndpoint(object.content);
       content.change.endpoint_upserts.push_back(*std::move(name->endpoint));
       endpoints.push_back(object.location);
     }

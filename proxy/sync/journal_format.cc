@@ -64,16 +64,20 @@ std::optional<UpsertPayload> ReadUpsert(absl::string_view payload) {
   return upsert;
 }
 
-std::string EncodeWeight(uint32_t weight) {
+std::string EncodeEndpoint(const resource::EndpointTraits& traits) {
   std::string out;
-  PutNumber(weight, 4, out);
-  return out;
+  PutNumber(traits.weight, 4, out);
+  return out + resource::EncodeTraits(traits);
 }
 
-uint32_t DecodeWeight(absl::string_view content) {
+std::optional<resource::EndpointTraits> DecodeEndpoint(absl::string_view content) {
   uint64_t weight = 0;
-  TakeNumber(content, 4, weight);
-  return static_cast<uint32_t>(weight);
+  resource::EndpointTraits traits;
+  if (!TakeNumber(content, 4, weight) || !resource::DecodeTraits(content, traits)) {
+    return std::nullopt;
+  }
+  traits.weight = static_cast<uint32_t>(weight);
+  return traits;
 }
 
 }  // namespace sluice::sync

@@ -40,8 +40,10 @@ struct UpsertPayload {
 };
 std::optional<UpsertPayload> ReadUpsert(absl::string_view payload);
 
-// Content of ticket keys: the keys as they came. Of a registered endpoint: its weight (4).
-std::string EncodeWeight(uint32_t weight);
-uint32_t DecodeWeight(absl::string_view content);
+// Content of ticket keys: the keys as they came. Of a registered endpoint: its weight (4), then
+// what resource::EncodeTraits() gives.
+std::string EncodeEndpoint(const resource::EndpointTraits& traits);
+// Nothing if it is no such content.
+std::optional<resource::EndpointTraits> DecodeEndpoint(absl::string_view content);
 
 }  // namespace sluice::sync

@@ -38,7 +38,8 @@ bool JournalLoader::Upsert(const Record& record) {
   const std::optional<UpsertPayload> upsert = ReadUpsert(record.payload);
   if (!step_.has_value() || !upsert.has_value()) return false;
   const std::optional<ObjectName> name = ParseObjectKey(upsert->object_key);
-  if (!name.has_value() || (name->endpoint.has_value() && upsert->content.size() != 4) ||
+  if (!name.has_value() ||
+      (name->endpoint.has_value() && !DecodeEndpoint(upsert->content).has_value()) ||
       (name->tickets.has_value() && !TicketKeys::IsValid(upsert->content))) {
     return false;
   }

@@ -47,7 +47,7 @@ class JournalTest : public ::testing::Test {
     }
     for (const RegisteredEndpoint& endpoint : (*content)->change.endpoint_upserts) {
       loaded_[endpoint.upstream + " " + endpoint.owner + " " + endpoint.address] =
-          std::to_string(endpoint.weight);
+          std::to_string(endpoint.traits.weight) + endpoint.traits.zone;
     }
     for (const TicketKeys& tickets : (*content)->change.ticket_upserts) {
       loaded_["tickets " + tickets.listener] = tickets.keys;

@@ -78,6 +78,14 @@ TEST_F(KeeperTest, EndpointsComeGoAndChangeWeight) {
   EXPECT_THAT(served_, ElementsAre(Pair("10.0.0.1:80", "9")));
 }
 
+TEST_F(KeeperTest, EndpointsKeepWhatElseIsSaidOfThem) {
+  const resource::EndpointTraits traits{2, 1, "eu-1", {{"version", "v2"}}};
+  Take(MakeUpdate(std::nullopt, view_.Apply({}, {}, {{"up", "o", "10.0.0.1:80", traits}})));
+  Restart();
+  EXPECT_THAT(served_, ElementsAre(Pair("10.0.0.1:80", "2eu-1")));
+  EXPECT_EQ(last_change_.endpoint_upserts.at(0).traits, traits);
+}
+
 TEST_F(KeeperTest, TheNextUpdateWaitsForTheOneThatIsBeingApplied) {
   answers_later_ = true;
   TakeDelta({TestRoute("a", "1")});

@@ -56,8 +56,12 @@ absl::StatusOr<RegisteredEndpoint> ReadEndpoint(const v1::RegisteredEndpoint& pr
       proto.upstream().empty() || proto.address().empty()) {
     return Malformed("an endpoint without a valid upstream, owner or address");
   }
-  return RegisteredEndpoint{proto.upstream(), proto.owner(), proto.address(),
-                            proto.has_weight() ? proto.weight() : 1};
+  resource::EndpointTraits traits = resource::TraitsOf(proto);
+  for (const auto& [name, value] : traits.labels) {
+    if (HasZero(name) || HasZero(value)) return Malformed("an endpoint with a label that is none");
+  }
+  if (HasZero(traits.zone)) return Malformed("an endpoint with a zone that is none");
+  return RegisteredEndpoint{proto.upstream(), proto.owner(), proto.address(), std::move(traits)};
 }
 
 absl::StatusOr<TicketKeys> ReadTickets(v1::TicketKeys& proto, bool is_upsert) {

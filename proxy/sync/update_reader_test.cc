@@ -71,7 +71,7 @@ TEST(UpdateReaderTest, EntriesOfEachKindAreReadHoweverTheStreamIsCut) {
     ASSERT_THAT(change.removals, SizeIs(1));
     ASSERT_EQ(change.removals[0], (resource::Key{resource::Kind::kUpstream, "", "b"}));
     ASSERT_THAT(change.endpoint_upserts, SizeIs(1));
-    ASSERT_EQ(change.endpoint_upserts[0].weight, 0);
+    ASSERT_EQ(change.endpoint_upserts[0].traits.weight, 0);
     ASSERT_THAT(change.endpoint_removals, SizeIs(1));
     ASSERT_EQ(change.endpoint_removals[0].address, "10.0.0.2:80");
   }
@@ -117,7 +117,27 @@ TEST(UpdateReaderTest, AnEndpointWithoutWeightHasWeightOne) {
   UpdateReader reader;
   ViewChange change;
   ASSERT_TRUE(reader.Append(Delimited(registered), change).ok());
-  EXPECT_EQ(change.endpoint_upserts.at(0).weight, 1);
+  EXPECT_EQ(change.endpoint_upserts.at(0).traits.weight, 1);
+}
+
+TEST(UpdateReaderTest, AnEndpointHasPriorityZoneAndLabels) {
+  v1::UpdateEntry registered;
+  const resource::EndpointTraits traits{1, 2, "eu-1", {{"version", "v2"}}};
+  *registered.mutable_upsert_endpoint() = Endpoint("10.0.0.1:80");
+  resource::SetTraits(traits, *registered.mutable_upsert_endpoint());
+  UpdateReader reader;
+  ViewChange change;
+  ASSERT_TRUE(reader.Append(Delimited(registered), change).ok());
+  EXPECT_EQ(change.endpoint_upserts.at(0).traits, traits);
+}
+
+TEST(UpdateReaderTest, ALabelThatCouldForgeAnotherIsRefused) {
+  v1::UpdateEntry registered;
+  *registered.mutable_upsert_endpoint() = Endpoint("10.0.0.1:80");
+  (*registered.mutable_upsert_endpoint()->mutable_labels())["a"] = std::string("1\0b", 3);
+  UpdateReader reader;
+  ViewChange change;
+  EXPECT_FALSE(reader.Append(Delimited(registered), change).ok());
 }
 
 TEST(UpdateReaderTest, AStreamThatStopsWithinAnEntryIsNotWhole) {

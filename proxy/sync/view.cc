@@ -17,7 +17,7 @@ std::string ObjectKeyOf(const RegisteredEndpoint& endpoint) {
 
 std::string DigestOf(const RegisteredEndpoint& endpoint) {
   return resource::EndpointDigest(endpoint.upstream, endpoint.owner, endpoint.address,
-                                  endpoint.weight);
+                                  endpoint.traits);
 }
 
 std::string ObjectKeyOf(const TicketKeys& tickets) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "api/resource/endpoint_traits.h"
 #include "api/resource/key.h"
 
 namespace sluice::sync {
@@ -38,7 +39,7 @@ struct RegisteredEndpoint {
   std::string upstream;
   std::string owner;
   std::string address;
-  uint32_t weight = 1;
+  resource::EndpointTraits traits;
 };
 
 // The keys of the session tickets of a listener (v1::TicketKeys).
@@ -69,7 +70,7 @@ struct ViewChange {
   std::vector<Upsert> upserts;
   std::vector<resource::Key> removals;
   std::vector<RegisteredEndpoint> endpoint_upserts;
-  std::vector<RegisteredEndpoint> endpoint_removals;  // Without weight.
+  std::vector<RegisteredEndpoint> endpoint_removals;  // Without traits.
   std::vector<TicketKeys> ticket_upserts;
   std::vector<TicketKeys> ticket_removals;  // Without keys.
 
@@ -86,7 +87,7 @@ std::string DigestOf(const RegisteredEndpoint& endpoint);
 std::string ObjectKeyOf(const TicketKeys& tickets);
 std::string DigestOf(const TicketKeys& tickets);
 
-// What an object key names: a resource, an endpoint (its weight is 1) or ticket keys (without
+// What an object key names: a resource, an endpoint (without traits) or ticket keys (without
 // them). Nothing if it is no object key of this build.
 struct ObjectName {
   std::optional<resource::Key> resource;

@@ -82,15 +82,6 @@ std::string Protocol(const v1::Listener& listener) {
   }
 }
 
-std::string Labels(const v1::Resource& resource) {
-  std::vector<std::string> labels;
-  for (const auto& [key, value] : resource.labels()) {
-    labels.push_back(absl::StrCat(key, "=", value));
-  }
-  std::sort(labels.begin(), labels.end());
-  return ShortList(labels);
-}
-
 std::vector<std::string> OwnTitles(Kind kind) {
   switch (kind) {
     case Kind::kCertificate:
@@ -159,6 +150,13 @@ std::vector<std::string> OwnCells(Kind kind, const v1::Resource& resource) {
 
 }  // namespace
 
+std::string LabelsCell(const google::protobuf::Map<std::string, std::string>& map) {
+  std::vector<std::string> labels;
+  for (const auto& [key, value] : map) labels.push_back(absl::StrCat(key, "=", value));
+  std::sort(labels.begin(), labels.end());
+  return ShortList(labels);
+}
+
 std::vector<std::string> TitlesOf(Kind kind) {
   std::vector<std::string> titles = {"NAME"};
   for (std::string& title : OwnTitles(kind)) titles.push_back(std::move(title));
@@ -169,7 +167,7 @@ std::vector<std::string> TitlesOf(Kind kind) {
 std::vector<std::string> CellsOf(Kind kind, const v1::Resource& resource) {
   std::vector<std::string> cells = {resource.name()};
   for (std::string& cell : OwnCells(kind, resource)) cells.push_back(std::move(cell));
-  cells.push_back(Labels(resource));
+  cells.push_back(LabelsCell(resource.labels()));
   return cells;
 }
 

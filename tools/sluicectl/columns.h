@@ -15,4 +15,7 @@ std::vector<std::string> TitlesOf(resource::Kind kind);
 // The cells under TitlesOf(kind).
 std::vector<std::string> CellsOf(resource::Kind kind, const v1::Resource& resource);
 
+// "a=1, b=2", shortened where there are many.
+std::string LabelsCell(const google::protobuf::Map<std::string, std::string>& map);
+
 }  // namespace sluice::sluicectl

@@ -114,9 +114,11 @@ class Get final : public Command {
       Print(ListText("endpoints", endpoints, format));
       return ExitStatus::kDone;
     }
-    Table table({"UPSTREAM", "ADDRESS", "WEIGHT", "SOURCE", "TIME LEFT"});
+    Table table(
+        {"UPSTREAM", "ADDRESS", "WEIGHT", "PRIORITY", "ZONE", "LABELS", "SOURCE", "TIME LEFT"});
     for (const v1::ListedEndpoint& endpoint : endpoints) {
       table.Add({endpoint.upstream(), endpoint.address(), absl::StrCat(endpoint.weight()),
+                 absl::StrCat(endpoint.priority()), endpoint.zone(), LabelsCell(endpoint.labels()),
                  endpoint.owner().empty() ? "configuration" : endpoint.owner(),
                  TimeLeft(endpoint)});
     }

@@ -80,7 +80,7 @@ uint64_t ControlPlane::Register(const std::string& upstream,
   registration.upstream = upstream;
   registration.owner = "test";
   registration.ttl = absl::Hours(1);
-  for (const std::string& address : addresses) registration.upsert.push_back({address, 1});
+  for (const std::string& address : addresses) registration.upsert.push_back({address, {}});
   Require(ledger_->Register({registration}, {}));
   return Settle();
 }

@@ -131,12 +131,13 @@ store::ResourceChange Desired::Delete(const resource::Key& key) {
 }
 
 store::EndpointChange Desired::Register(const std::string& upstream, const std::string& owner,
-                                        const std::string& address, uint32_t weight) {
+                                        const std::string& address,
+                                        resource::EndpointTraits traits) {
   auto stored = std::make_shared<store::StoredEndpoint>();
   stored->upstream = upstream;
   stored->owner = owner;
   stored->address = address;
-  stored->weight = weight;
+  stored->traits = std::move(traits);
   std::shared_ptr<const store::StoredEndpoint>& place = endpoints[{upstream, owner, address}];
   store::EndpointChange change{place, stored};
   place = stored;

@@ -44,7 +44,7 @@ class Desired {
   store::ResourceChange Put(const v1::Resource& resource);
   store::ResourceChange Delete(const resource::Key& key);
   store::EndpointChange Register(const std::string& upstream, const std::string& owner,
-                                 const std::string& address, uint32_t weight = 1);
+                                 const std::string& address, resource::EndpointTraits traits = {});
   store::EndpointChange Withdraw(const EndpointKey& key);
 
   std::map<resource::Key, std::shared_ptr<const store::StoredResource>> resources;

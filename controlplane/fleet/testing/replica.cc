@@ -89,7 +89,8 @@ void Replica::ApplyEntry(const v1::UpdateEntry& entry) {
       EXPECT_EQ(resources_.erase(resource::KeyOf(entry.remove())), 1u);
       break;
     case v1::UpdateEntry::kUpsertEndpoint:
-      endpoints_[EndpointName(entry.upsert_endpoint())] = entry.upsert_endpoint().weight();
+      endpoints_[EndpointName(entry.upsert_endpoint())] =
+          resource::TraitsOf(entry.upsert_endpoint());
       break;
     case v1::UpdateEntry::kRemoveEndpoint:
       EXPECT_EQ(endpoints_.erase(EndpointName(entry.remove_endpoint())), 1u);
@@ -113,14 +114,14 @@ std::string Replica::Hash() const {
   for (const auto& [key, bytes] : resources_) {
     hash.Upsert(resource::ObjectKey(key), resource::Digest(key, bytes));
   }
-  for (const auto& [name, weight] : endpoints_) {
+  for (const auto& [name, traits] : endpoints_) {
     const size_t first = name.find(' ');
     const size_t second = name.find(' ', first + 1);
     const std::string upstream = name.substr(0, first);
     const std::string owner = name.substr(first + 1, second - first - 1);
     const std::string address = name.substr(second + 1);
     hash.Upsert(resource::EndpointObjectKey(upstream, owner, address),
-                resource::EndpointDigest(upstream, owner, address, weight));
+                resource::EndpointDigest(upstream, owner, address, traits));
   }
   for (const auto& [listener, keys] : tickets_) {
     hash.Upsert(resource::TicketKeysObjectKey(listener),

@@ -11,6 +11,7 @@
 #include <string>
 #include <tuple>
 
+#include "api/resource/endpoint_traits.h"
 #include "api/resource/key.h"
 #include "controlplane/fleet/view/generation.h"
 #include "controlplane/fleet/view/update.h"
@@ -42,8 +43,8 @@ class Replica {
   // Serialised resources.
   const std::map<resource::Key, std::string>& resources() const { return resources_; }
 
-  // "UPSTREAM OWNER ADDRESS" to weight.
-  const std::map<std::string, uint32_t>& endpoints() const { return endpoints_; }
+  // By "UPSTREAM OWNER ADDRESS".
+  const std::map<std::string, resource::EndpointTraits>& endpoints() const { return endpoints_; }
 
   // Ticket keys by listener.
   const std::map<std::string, std::string>& tickets() const { return tickets_; }
@@ -61,7 +62,7 @@ class Replica {
 
   std::optional<Generation> generation_;
   std::map<resource::Key, std::string> resources_;
-  std::map<std::string, uint32_t> endpoints_;
+  std::map<std::string, resource::EndpointTraits> endpoints_;
   std::map<std::string, std::string> tickets_;
   size_t entries_ = 0;
   bool was_full_ = false;

@@ -25,7 +25,7 @@ bool IsSame(const store::ResourceChange& change) {
 
 bool IsSame(const store::EndpointChange& change) {
   if (change.before == nullptr || change.after == nullptr) return change.before == change.after;
-  return change.before->weight == change.after->weight;
+  return change.before->traits == change.after->traits;
 }
 
 bool IsSame(const TicketsChange& change) { return change.before == change.after; }

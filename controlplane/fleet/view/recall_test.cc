@@ -44,7 +44,7 @@ class RecallTest : public ::testing::Test {
     registration.upstream = "u";
     registration.owner = "test";
     registration.ttl = absl::Hours(1);
-    registration.upsert = {{address, 1}};
+    registration.upsert = {{address, {}}};
     ASSERT_TRUE(ledger_->Register({registration}, {}).ok());
   }
 

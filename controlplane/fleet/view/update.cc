@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "api/resource/endpoint_traits.h"
 #include "sluice/v1/config_stream.pb.h"
 
 namespace sluice::fleet {
@@ -60,7 +61,7 @@ void Fill(const store::StoredEndpoint& endpoint, v1::RegisteredEndpoint* proto) 
   proto->set_upstream(endpoint.upstream);
   proto->set_owner(endpoint.owner);
   proto->set_address(endpoint.address);
-  proto->set_weight(endpoint.weight);
+  resource::SetTraits(endpoint.traits, *proto);
 }
 
 void Fill(const store::ResourceChange& change, v1::UpdateEntry* entry) {

@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "api/resource/digest.h"
+#include "api/resource/endpoint_traits.h"
 
 namespace sluice::fleet {
 namespace {
@@ -33,7 +34,7 @@ void AppendDifference(const UpstreamEndpoints& from, const UpstreamEndpoints& to
     } else if (a == from.end() || (*b)->order() < (*a)->order()) {
       changes->push_back({nullptr, *b++});
     } else {
-      if ((*a)->weight != (*b)->weight) changes->push_back({*a, *b});
+      if ((*a)->traits != (*b)->traits) changes->push_back({*a, *b});
       ++a;
       ++b;
     }
@@ -153,10 +154,14 @@ void View::Count(const Object& object, bool is_added, std::vector<Slot*>* work) 
     authenticating_ += is_added ? size_t{1} : ~size_t{0};
     if (turns) work->insert(work->end(), catalog_.consumers().begin(), catalog_.consumers().end());
   }
-  if (Adjust(&schemas_, object.schema, is_added)) ++needs_version_;
+  CountSchema(object.schema, is_added);
   for (const std::string& plugin : object.plugins) {
     if (Adjust(&plugins_, plugin, is_added)) ++needs_version_;
   }
+}
+
+void View::CountSchema(uint32_t schema, bool is_added) {
+  if (Adjust(&schemas_, schema, is_added)) ++needs_version_;
 }
 
 void View::AppendResources(const Before& before, ViewDelta* delta) {
@@ -187,10 +192,12 @@ void View::AppendEndpoints(Slot* upstream, ViewDelta* delta) {
     const store::EndpointChange& change = delta->endpoints[i];
     const store::StoredEndpoint& e = change.any();
     const std::string key = resource::EndpointObjectKey(e.upstream, e.owner, e.address);
+    if (change.before != nullptr) CountSchema(resource::SchemaOf(change.before->traits), false);
     if (change.after == nullptr) {
       view_hash_.Remove(key);
     } else {
-      view_hash_.Upsert(key, resource::EndpointDigest(e.upstream, e.owner, e.address, e.weight));
+      CountSchema(resource::SchemaOf(change.after->traits), true);
+      view_hash_.Upsert(key, resource::EndpointDigest(e.upstream, e.owner, e.address, e.traits));
     }
   }
   if (now == nullptr) {

@@ -90,6 +90,8 @@ class View {
   void Settle(std::vector<Slot*> work, Before* before);
   // Enters or takes back what `object` needs; slots that this brings in or out go to `work`.
   void Count(const Object& object, bool is_added, std::vector<Slot*>* work);
+  // Of something that comes or goes.
+  void CountSchema(uint32_t schema, bool is_added);
 
   void AppendResources(const Before& before, ViewDelta* delta);
   void AppendEndpoints(Slot* upstream, ViewDelta* delta);

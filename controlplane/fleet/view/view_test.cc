@@ -249,6 +249,18 @@ TEST_F(ViewTest, PluginsThatAProxyLacksAreNamed) {
   EXPECT_THAT(view.PluginsBeyond({"request_id", "key_auth"}), IsEmpty());
 }
 
+TEST_F(ViewTest, AnEndpointWithAZoneNeedsAProxyThatReadsIt) {
+  View& view = ViewOf({});
+  Commit({desired_.Put(Upstream("u")), desired_.Put(RouteTo("u", "r"))},
+         {desired_.Register("u", "o", "a:1")});
+  EXPECT_EQ(view.schema(), 1u);
+  Commit({}, {desired_.Register("u", "o", "a:1", {.zone = "eu-1"})});
+  EXPECT_EQ(deltas_[0].endpoints.size(), 1u);
+  EXPECT_EQ(view.schema(), 2u);
+  Commit({}, {desired_.Withdraw({"u", "o", "a:1"})});
+  EXPECT_EQ(view.schema(), 1u);
+}
+
 TEST_F(ViewTest, AViewMadeLaterEqualsOneThatFollowed) {
   View& followed = ViewOf({"edge"});
   v1::Resource route = RouteTo("u", "r", {"edge"});
@@ -327,7 +339,8 @@ class RandomWorld {
       endpoints->push_back(desired->Withdraw(key));
     } else {
       endpoints->push_back(
-          desired->Register(std::get<0>(key), std::get<1>(key), std::get<2>(key), Below(3) + 1));
+          desired->Register(std::get<0>(key), std::get<1>(key), std::get<2>(key),
+                            {.weight = Below(3) + 1, .zone = Below(2) == 0 ? "" : "eu-1"}));
     }
   }
 
@@ -418,7 +431,9 @@ TEST_P(RandomViewTest, FollowingEqualsComputingAnew) {
       for (const auto& [key, stored] : desired_.endpoints)
         all_endpoints.push_back({nullptr, stored});
       fresh.Apply(all, all_endpoints);
-      ASSERT_EQ(View(fresh, group_sets[v]).hash(), views_[v]->hash());
+      const View made(fresh, group_sets[v]);
+      ASSERT_EQ(made.hash(), views_[v]->hash());
+      ASSERT_EQ(made.schema(), views_[v]->schema());
     }
   }
 }

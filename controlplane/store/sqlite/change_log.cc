@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -32,21 +34,25 @@ absl::Status LogResource(Database& db, uint64_t number, const ResourceChange& ch
   return row.Run();
 }
 
+// One end of a change, as the table has it.
+struct LoggedTraits {
+  explicit LoggedTraits(const StoredEndpoint* endpoint) {
+    if (endpoint == nullptr) return;
+    weight = endpoint->traits.weight;
+    others = resource::EncodeTraits(endpoint->traits);
+  }
+
+  std::optional<uint32_t> weight;
+  std::string others;
+};
+
 absl::Status LogEndpoint(Database& db, uint64_t number, const EndpointChange& change) {
   const StoredEndpoint& any = change.any();
-  constexpr char kInsert[] = "INSERT INTO endpoint_change VALUES (?, ?, ?, ?, ?, ?)";
-  if (change.before == nullptr) {
-    Query row(db, kInsert, number, any.upstream, any.owner, any.address, nullptr,
-              change.after->weight);
-    return row.Run();
-  }
-  if (change.after == nullptr) {
-    Query row(db, kInsert, number, any.upstream, any.owner, any.address, change.before->weight,
-              nullptr);
-    return row.Run();
-  }
-  Query row(db, kInsert, number, any.upstream, any.owner, any.address, change.before->weight,
-            change.after->weight);
+  const LoggedTraits before(change.before.get());
+  const LoggedTraits after(change.after.get());
+  Query row(db, "INSERT INTO endpoint_change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", number, any.upstream,
+            any.owner, any.address, before.weight, after.weight, Blob{before.others},
+            Blob{after.others});
   return row.Run();
 }
 
@@ -159,38 +165,46 @@ absl::StatusOr<std::vector<ResourceChange>> ReadResourceChanges(Database& db,
   return changes;
 }
 
-std::shared_ptr<const StoredEndpoint> EndpointOf(
-    const std::tuple<std::string, std::string, std::string>& name, std::optional<uint32_t> weight) {
-  if (!weight.has_value()) return nullptr;
+using EndpointName = std::tuple<std::string, std::string, std::string>;
+using OptionalTraits = std::optional<resource::EndpointTraits>;
+
+std::shared_ptr<const StoredEndpoint> EndpointOf(const EndpointName& name, OptionalTraits traits) {
+  if (!traits.has_value()) return nullptr;
   const auto& [upstream, owner, address] = name;
   return std::make_shared<const StoredEndpoint>(
-      StoredEndpoint{upstream, owner, address, *weight, absl::ZeroDuration()});
+      StoredEndpoint{upstream, owner, address, *std::move(traits), absl::ZeroDuration()});
+}
+
+absl::StatusOr<OptionalTraits> OptionalTraitsFrom(const Query& row, int weight, int traits) {
+  if (row.IsNull(weight)) return OptionalTraits();
+  ASSIGN_OR_RETURN(resource::EndpointTraits read, TraitsFrom(row, weight, traits));
+  return OptionalTraits(std::move(read));
 }
 
 absl::StatusOr<std::vector<EndpointChange>> ReadEndpointChanges(Database& db, uint64_t from,
                                                                 uint64_t to) {
-  struct Weights {
-    std::optional<uint32_t> before, after;
+  struct Ends {
+    OptionalTraits before, after;
   };
-  std::map<std::tuple<std::string, std::string, std::string>, Weights> net;
+  std::map<EndpointName, Ends> net;
   Query row(db,
-            "SELECT upstream, owner, address, before_weight, after_weight FROM endpoint_change "
+            "SELECT upstream, owner, address, before_weight, before_traits, after_weight, "
+            "after_traits FROM endpoint_change "
             "WHERE generation > ? AND generation <= ? ORDER BY generation",
             from, to);
-  const auto weight = [&row](int column) {
-    return row.IsNull(column) ? std::nullopt
-                              : std::make_optional(static_cast<uint32_t>(row.Uint(column)));
-  };
   while (row.Next()) {
     const auto [it, is_first] = net.try_emplace({row.Text(0), row.Text(1), row.Text(2)});
-    if (is_first) it->second.before = weight(3);
-    it->second.after = weight(4);
+    if (is_first) {
+      ASSIGN_OR_RETURN(it->second.before, OptionalTraitsFrom(row, 3, 4));
+    }
+    ASSIGN_OR_RETURN(it->second.after, OptionalTraitsFrom(row, 5, 6));
   }
   RETURN_IF_ERROR(row.status());
   std::vector<EndpointChange> changes;
-  for (const auto& [name, weights] : net) {
-    if (weights.before == weights.after) continue;
-    changes.push_back({EndpointOf(name, weights.before), EndpointOf(name, weights.after)});
+  for (auto& [name, ends] : net) {
+    if (ends.before == ends.after) continue;
+    changes.push_back(
+        {EndpointOf(name, std::move(ends.before)), EndpointOf(name, std::move(ends.after))});
   }
   return changes;
 }
@@ -284,6 +298,13 @@ absl::StatusOr<resource::Key> KeyFrom(const Query& row, int first_column) {
   return absl::FailedPreconditionError(
       absl::StrCat(kind, " \"", key.name, "\": of a kind that this build does not know: a newer ",
                    "one has written it"));
+}
+
+absl::StatusOr<resource::EndpointTraits> TraitsFrom(const Query& row, int weight, int traits) {
+  resource::EndpointTraits read;
+  read.weight = static_cast<uint32_t>(row.Uint(weight));
+  if (resource::DecodeTraits(row.Text(traits), read)) return read;
+  return absl::DataLossError("a registered endpoint: its traits are none");
 }
 
 absl::Status OpenInto(const seal::Sealer& sealer, absl::string_view sealed,

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "api/resource/endpoint_traits.h"
 #include "controlplane/seal/sealer.h"
 #include "controlplane/store/sqlite/database.h"
 #include "controlplane/store/store.h"
@@ -29,6 +30,10 @@ absl::StatusOr<ChangeSet> ReadChanges(Database& db, const seal::Sealer& sealer, 
 // Kind, namespace and name in three columns of a row.
 //   FAILED_PRECONDITION  a kind that this build does not know: a newer one has written it
 absl::StatusOr<resource::Key> KeyFrom(const Query& row, int first_column);
+
+// Of a registered endpoint, in two columns: its weight, and what resource::EncodeTraits() gave.
+//   DATA_LOSS  it did not give that
+absl::StatusOr<resource::EndpointTraits> TraitsFrom(const Query& row, int weight, int traits);
 
 // Opens the bytes of `resource`, whose key and digest are set.
 //   DATA_LOSS  they are not those of the digest

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -95,6 +96,10 @@ class Query {
   void Bind(int index, uint64_t value) { Bind(index, static_cast<int64_t>(value)); }
   void Bind(int index, uint32_t value) { Bind(index, static_cast<int64_t>(value)); }
   void Bind(int index, int value) { Bind(index, static_cast<int64_t>(value)); }
+  // Unset is NULL.
+  void Bind(int index, std::optional<uint32_t> value) {
+    if (value.has_value()) Bind(index, *value);
+  }
   void Bind(int index, absl::string_view text);
   void Bind(int index, const std::string& text) { Bind(index, absl::string_view(text)); }
   void Bind(int index, Blob blob);

@@ -8,7 +8,8 @@
 //                    what has changed since. `after` is always the `before` of the key's next
 //                    change or the present content, so a blob is kept by `before` and `resource`
 //                    alone.
-//   endpoint, endpoint_change  the same for registered endpoints, which need no blobs
+//   endpoint, endpoint_change  the same for registered endpoints, which need no blobs: weights, and
+//                    what resource::EncodeTraits() gives
 //   proxy_note       what is remembered of proxies; beside all of the above
 //   ticket_keys      at most one row: those of now, sealed; no history
 //   seal             sealed with the key that has sealed everything (sealed_records.h); no row:
@@ -126,6 +127,13 @@ absl::Status AddTicketKeys(Database& db) {
       "changed_in INTEGER NOT NULL, bytes BLOB NOT NULL)");
 }
 
+absl::Status AddEndpointTraits(Database& db) {
+  return db.Execute(
+      "ALTER TABLE endpoint ADD COLUMN traits BLOB NOT NULL DEFAULT x'';"
+      "ALTER TABLE endpoint_change ADD COLUMN before_traits BLOB NOT NULL DEFAULT x'';"
+      "ALTER TABLE endpoint_change ADD COLUMN after_traits BLOB NOT NULL DEFAULT x''");
+}
+
 absl::Status Sync(const std::string& path, int flags) {
   const int fd = open(path.c_str(), flags | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, path);
@@ -165,8 +173,8 @@ absl::Status Copy(Database& db, const std::string& path, const std::string& copy
 }  // namespace
 
 const std::vector<Migration>& Migrations() {
-  static const auto* const migrations =
-      new std::vector<Migration>{CreateTables, AddProxyNotes, AddSeal, AddTicketKeys};
+  static const auto* const migrations = new std::vector<Migration>{
+      CreateTables, AddProxyNotes, AddSeal, AddTicketKeys, AddEndpointTraits};
   return *migrations;
 }
 

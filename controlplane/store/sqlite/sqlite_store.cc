@@ -53,9 +53,10 @@ absl::Status WriteEndpoint(Database& db, const EndpointChange& change) {
                  endpoint.upstream, endpoint.owner, endpoint.address);
     return remove.Run();
   }
-  Query write(db, "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)", endpoint.upstream,
-              endpoint.owner, endpoint.address, endpoint.weight,
-              absl::ToInt64Nanoseconds(endpoint.ttl));
+  const std::string traits = resource::EncodeTraits(endpoint.traits);
+  Query write(db, "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?, ?)", endpoint.upstream,
+              endpoint.owner, endpoint.address, endpoint.traits.weight,
+              absl::ToInt64Nanoseconds(endpoint.ttl), Blob{traits});
   return write.Run();
 }
 
@@ -109,12 +110,12 @@ std::string DefaultKeyFile(absl::string_view data_dir) {
 
 absl::Status LoadEndpoints(Database& db, Content& content) {
   Query row(db,
-            "SELECT upstream, owner, address, weight, ttl_ns FROM endpoint "
+            "SELECT upstream, owner, address, ttl_ns, weight, traits FROM endpoint "
             "ORDER BY upstream, owner, address");
   while (row.Next()) {
-    content.endpoints.push_back(std::make_shared<const StoredEndpoint>(
-        StoredEndpoint{row.Text(0), row.Text(1), row.Text(2), static_cast<uint32_t>(row.Uint(3)),
-                       absl::Nanoseconds(row.Int(4))}));
+    ASSIGN_OR_RETURN(resource::EndpointTraits traits, TraitsFrom(row, 4, 5));
+    content.endpoints.push_back(std::make_shared<const StoredEndpoint>(StoredEndpoint{
+        row.Text(0), row.Text(1), row.Text(2), std::move(traits), absl::Nanoseconds(row.Int(3))}));
   }
   return row.status();
 }

@@ -126,6 +126,12 @@ void WriteKeys(const std::string& path, const std::vector<char>& digits) {
   std::filesystem::permissions(path, std::filesystem::perms::owner_read);
 }
 
+// What AddEndpointTraits of schema.cc has added.
+constexpr char kDropTraits[] =
+    "ALTER TABLE endpoint DROP COLUMN traits;"
+    "ALTER TABLE endpoint_change DROP COLUMN before_traits;"
+    "ALTER TABLE endpoint_change DROP COLUMN after_traits;";
+
 // Takes a database back to before anything was sealed, as a build of then would have left it.
 void MakeUnsealed(const std::string& dir, const std::string& secret) {
   auto db = OpenFile(dir);
@@ -134,6 +140,7 @@ void MakeUnsealed(const std::string& dir, const std::string& secret) {
   ASSERT_TRUE(blob.Run().ok());
   Query row(*db, "INSERT INTO resource VALUES ('Route', '', 'a', ?, 1)", Blob{digest});
   ASSERT_TRUE(row.Run().ok());
+  ASSERT_TRUE(db->Execute(kDropTraits).ok());
   ASSERT_TRUE(db->Execute("DROP TABLE seal; DROP TABLE ticket_keys; PRAGMA user_version = 2").ok());
 }
 
@@ -289,6 +296,17 @@ TEST(MigrateTest, CopiesTheDatabaseBeforeItTakesAStep) {
   // The copy, put in its place, is the database as it was.
   std::filesystem::rename(absl::StrCat(path, ".schema-", version), path);
   EXPECT_TRUE(SqliteStore::Open(dir.path(), {}).ok());
+}
+
+TEST(MigrateTest, EndpointsOfAnOlderBuildHaveTheirWeights) {
+  TempDir dir;
+  ASSERT_TRUE(CommitWriter(**SqliteStore::Open(dir.path(), {})).Register({{"x:1", 7}}).ok());
+  ASSERT_TRUE(OpenFile(dir.path())->Execute(kDropTraits).ok());
+  ASSERT_TRUE(OpenFile(dir.path())->Execute("PRAGMA user_version = 4").ok());
+  const auto store = *SqliteStore::Open(dir.path(), {});
+  EXPECT_EQ(store->Load()->endpoints.at(0)->traits, resource::EndpointTraits{.weight = 7});
+  EXPECT_EQ(store->Changes(0, 1)->endpoints->at(0).after->traits,
+            resource::EndpointTraits{.weight = 7});
 }
 
 TEST(MigrateTest, AStepThatFailsLeavesTheDatabaseAsItWas) {

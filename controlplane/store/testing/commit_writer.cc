@@ -16,16 +16,18 @@ std::shared_ptr<const StoredResource> MakeResource(const std::string& name,
 }
 
 std::shared_ptr<const StoredEndpoint> MakeEndpoint(const std::string& upstream,
-                                                   const std::string& address, uint32_t weight) {
+                                                   const std::string& address,
+                                                   resource::EndpointTraits traits) {
   return std::make_shared<const StoredEndpoint>(
-      StoredEndpoint{upstream, "nomad", address, weight, absl::Seconds(30)});
+      StoredEndpoint{upstream, "nomad", address, std::move(traits), absl::Seconds(30)});
 }
 
 std::map<std::string, std::string> Flat(const Content& content) {
   std::map<std::string, std::string> flat;
   for (const auto& r : content.resources) flat[r->key.ToString()] = r->bytes;
   for (const auto& e : content.endpoints) {
-    flat[absl::StrCat(e->upstream, " ", e->owner, " ", e->address)] = absl::StrCat(e->weight);
+    flat[absl::StrCat(e->upstream, " ", e->owner, " ", e->address)] =
+        absl::StrCat(e->traits.weight, e->traits.zone);
   }
   if (content.tickets != nullptr) flat["tickets"] = content.tickets->bytes;
   return flat;
@@ -48,13 +50,25 @@ absl::Status CommitWriter::Commit(const std::map<std::string, std::string>& rout
 }
 
 absl::Status CommitWriter::Register(const std::map<std::string, uint32_t>& addresses) {
+  std::map<std::string, resource::EndpointTraits> traits;
+  for (const auto& [address, weight] : addresses) traits[address].weight = weight;
+  return WriteEndpoints(traits);
+}
+
+absl::Status CommitWriter::Register(const std::string& address,
+                                    const resource::EndpointTraits& traits) {
+  return WriteEndpoints({{address, traits}});
+}
+
+absl::Status CommitWriter::WriteEndpoints(
+    const std::map<std::string, resource::EndpointTraits>& addresses) {
   ASSIGN_OR_RETURN(const Content content, store_.Load());
   std::map<std::string, std::shared_ptr<const StoredEndpoint>> present;
   for (const auto& endpoint : content.endpoints) present[endpoint->address] = endpoint;
   NewCommit commit;
-  for (const auto& [address, weight] : addresses) {
+  for (const auto& [address, traits] : addresses) {
     EndpointChange change{present[address], nullptr};
-    if (weight != 0) change.after = MakeEndpoint("orders", address, weight);
+    if (traits.weight != 0) change.after = MakeEndpoint("orders", address, traits);
     commit.endpoints.push_back(change);
   }
   CommitMeta meta;

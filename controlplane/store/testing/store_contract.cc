@@ -239,10 +239,27 @@ TEST_P(StoreContract, EndpointChangesHaveBothEnds) {
   const auto changes = store().Changes(1, 3)->endpoints;
   ASSERT_TRUE(changes.has_value());
   ASSERT_EQ(changes->size(), 2u);
-  EXPECT_EQ(changes->at(0).before->weight, 1u);
-  EXPECT_EQ(changes->at(0).after->weight, 5u);
+  EXPECT_EQ(changes->at(0).before->traits.weight, 1u);
+  EXPECT_EQ(changes->at(0).after->traits.weight, 5u);
   EXPECT_EQ(changes->at(1).any().address, "y:1");
   EXPECT_EQ(changes->at(1).after, nullptr);
+}
+
+TEST_P(StoreContract, WhatElseIsSaidOfAnEndpointIsStoredAndInTheHistory) {
+  Make();
+  const resource::EndpointTraits plain;
+  const resource::EndpointTraits full{2, 3, "eu-1", {{"a", "1"}, {"b", "2"}}};
+  const resource::EndpointTraits zoned{.zone = "eu-1"};
+  CommitWriter writer(store());
+  ASSERT_TRUE(writer.Register("x:1", plain).ok());
+  ASSERT_TRUE(writer.Register("x:1", full).ok());
+  ASSERT_TRUE(writer.Register("x:1", zoned).ok());
+  EXPECT_EQ(store().Load()->endpoints.at(0)->traits, zoned);
+  const auto first = store().Changes(1, 2)->endpoints;
+  EXPECT_EQ(first->at(0).before->traits, plain);
+  EXPECT_EQ(first->at(0).after->traits, full);
+  // The same weight is not the same endpoint.
+  EXPECT_EQ(store().Changes(1, 3)->endpoints->at(0).after->traits, zoned);
 }
 
 TEST_P(StoreContract, AGenerationThatDoesNotExistIsNotFound) {

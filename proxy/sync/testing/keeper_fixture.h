@@ -54,7 +54,9 @@ class KeeperTest : public ::testing::Test, public Applier, public KeeperEvents {
     if (answer_.outcome != Outcome::kRejected) {
       for (const auto& upsert : change.upserts) served_[upsert.key.name] = upsert.bytes;
       for (const auto& key : change.removals) served_.erase(key.name);
-      for (const auto& e : change.endpoint_upserts) served_[e.address] = std::to_string(e.weight);
+      for (const auto& e : change.endpoint_upserts) {
+        served_[e.address] = std::to_string(e.traits.weight) + e.traits.zone;
+      }
       for (const auto& e : change.endpoint_removals) served_.erase(e.address);
     }
     if (answers_later_) {

@@ -22,7 +22,7 @@ void Fill(const RegisteredEndpoint& endpoint, v1::RegisteredEndpoint* proto) {
   proto->set_upstream(endpoint.upstream);
   proto->set_owner(endpoint.owner);
   proto->set_address(endpoint.address);
-  proto->set_weight(endpoint.weight);
+  resource::SetTraits(endpoint.traits, *proto);
 }
 
 void Append(const v1::UpdateEntry& entry, std::ostringstream& out) {

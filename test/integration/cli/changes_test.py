@@ -140,7 +140,8 @@ class GetTest(DeskTest):
     def test_configured_endpoints_are_listed(self):
         self.apply(CONFIG)
         lines = self.ctl("get", "endpoints", "orders").splitlines()
-        self.assertRegex(lines[1], r"^orders +10\.0\.0\.1:80 +1 +configuration +-$")
+        self.assertRegex(lines[0], "^UPSTREAM +ADDRESS +WEIGHT +PRIORITY +ZONE +LABELS +SOURCE")
+        self.assertRegex(lines[1], r"^orders +10\.0\.0\.1:80 +1 +0 +- +- +configuration +-$")
 
 
 class StreamTest(DeskTest):
