@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "api/match/compiled_spec.h"
 #include "api/match/match_keys.h"
@@ -47,6 +48,59 @@ MatchId IdOf(const std::string& match_key) {
   MatchId id;
   std::memcpy(id.data(), sum.data(), id.size());
   return id;
+}
+
+// Names of labels, sorted.
+template <typename Labels>
+std::string JoinLabels(const Labels& labels) {
+  return absl::StrJoin(SortedNames(labels), ", ");
+}
+
+std::vector<std::string> NamesOf(
+    const google::protobuf::RepeatedPtrField<v1::WeightedUpstream>& upstreams,
+    const std::string& one) {
+  std::vector<std::string> names;
+  if (!one.empty()) names.push_back(one);
+  for (const v1::WeightedUpstream& upstream : upstreams) {
+    if (std::find(names.begin(), names.end(), upstream.upstream()) == names.end()) {
+      names.push_back(upstream.upstream());
+    }
+  }
+  return names;
+}
+
+void AddUse(std::string field, const google::protobuf::Map<std::string, std::string>& subset,
+            std::vector<std::string> upstreams, const std::string& service, SubsetFacts& facts) {
+  if (subset.empty()) return;
+  Names labels;
+  for (const auto& [name, value] : subset) labels.push_back(name);
+  facts.uses.push_back({std::move(field), JoinLabels(labels), std::move(upstreams), service});
+}
+
+void AddSubsets(const v1::Resource& resource, Facts& facts) {
+  SubsetFacts subsets;
+  if (resource.has_route()) {
+    const v1::Route& route = resource.route();
+    AddUse("subset", route.subset(), NamesOf(route.upstreams(), route.upstream()), route.service(),
+           subsets);
+    for (int i = 0; i < route.mirrors_size(); ++i) {
+      const v1::Route::Mirror& mirror = route.mirrors(i);
+      AddUse(absl::StrCat("mirrors[", i, "].subset"), mirror.subset(), {mirror.upstream()}, "",
+             subsets);
+    }
+  } else if (resource.has_stream_route()) {
+    const v1::StreamRoute& route = resource.stream_route();
+    AddUse("subset", route.subset(), {route.upstream()}, "", subsets);
+  } else if (resource.has_upstream()) {
+    for (const v1::Subsets::Selector& selector : resource.upstream().subsets().selectors()) {
+      subsets.selectors.push_back(JoinLabels(selector.labels()));
+    }
+  } else if (resource.has_service()) {
+    const v1::Service& service = resource.service();
+    subsets.upstreams = NamesOf(service.upstreams(), service.upstream());
+  }
+  if (subsets.uses.empty() && subsets.selectors.empty() && subsets.upstreams.empty()) return;
+  facts.subsets = std::make_unique<const SubsetFacts>(std::move(subsets));
 }
 
 void AddRoute(const v1::Resource& resource, DetailedFacts& detailed) {
@@ -133,6 +187,10 @@ bool Overlap(const Names& a, const Names& b) {
   return false;
 }
 
+bool SubsetFacts::HasSelector(const std::string& labels) const {
+  return std::find(selectors.begin(), selectors.end(), labels) != selectors.end();
+}
+
 DetailedFacts FactsOf(const v1::Resource& resource) {
   DetailedFacts detailed;
   detailed.references = resource::References(resource);
@@ -147,6 +205,7 @@ DetailedFacts FactsOf(const v1::Resource& resource) {
   if (resource.has_stream_route()) AddStreamRoute(resource, detailed);
   if (resource.has_listener()) AddListener(resource.listener(), detailed);
   if (resource.has_consumer()) AddConsumer(resource.consumer(), detailed);
+  AddSubsets(resource, detailed.facts);
   if (resource.has_plugin_set()) {
     detailed.facts.answering = AnsweringOf(resource.plugin_set().plugins());
   }

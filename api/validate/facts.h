@@ -53,11 +53,28 @@ struct ListenerFacts {
   }
 };
 
+// A `subset` of a Route or StreamRoute: endpoints with these labels, of these upstreams.
+struct SubsetUse {
+  std::string field;                   // As Problem::field.
+  std::string labels;                  // Their names, sorted: "stage, version".
+  std::vector<std::string> upstreams;  // Names.
+  std::string service;                 // Or those of this Service.
+};
+
+struct SubsetFacts {
+  std::vector<SubsetUse> uses;         // Of a Route or StreamRoute.
+  std::vector<std::string> selectors;  // Of an Upstream: the labels of each, likewise.
+  std::vector<std::string> upstreams;  // Of a Service: names.
+
+  bool HasSelector(const std::string& labels) const;
+};
+
 struct Facts {
   std::vector<resource::Key> targets;             // Of its references, each once.
   std::vector<std::string> credentials;           // Of a Consumer: their SHA-256, 32 bytes each.
   std::unique_ptr<const RouteFacts> route;        // Of a Route or StreamRoute.
   std::unique_ptr<const ListenerFacts> listener;  // Of a Listener with a valid address.
+  std::unique_ptr<const SubsetFacts> subsets;     // Null: as if empty.
   Answering answering;                            // Of a PluginSet.
 };
 

@@ -50,6 +50,7 @@ class Index {
   //   no two consumers have the same credential
   //   a route has an upstream or service, or a plugin that answers
   //   listeners speak what those are about that name them
+  //   a subset of endpoints is one of a selector of its upstream
   std::vector<Problem> Check(const ChangeSet& change) const;
 
   // Makes the change, whatever Check() says of it: a store may hold what a later build refuses.

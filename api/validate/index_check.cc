@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "api/resource/problem.h"
 #include "api/validate/index.h"
+#include "api/validate/subset_check.h"
 #include "base/nearest.h"
 #include "sluice/v1/resource.pb.h"
 
@@ -119,6 +120,7 @@ class ChangeCheck {
       }
       CheckReferences(key, detailed);
       CheckListenersOf(key, detailed);
+      CheckSubsetsOf(key, detailed);
       CheckCredentials(key, detailed);
       if (detailed.facts.listener != nullptr) {
         CheckListener(key, *detailed.facts.listener);
@@ -126,6 +128,8 @@ class ChangeCheck {
       }
       if (detailed.facts.route != nullptr) CheckRoute(key, detailed);
       if (key.kind == Kind::kPluginSet) CheckRoutesOfPluginSet(key);
+      if (key.kind == Kind::kUpstream) CheckUsersOfUpstream(key);
+      if (key.kind == Kind::kService) CheckUsersOfService(key);
     }
     for (const Key& key : deleted_) CheckDeletion(key);
     return std::move(problems_);
@@ -290,6 +294,67 @@ class ChangeCheck {
            "what names this listener changed in the same change");
   }
 
+  const Facts* At(Time time, const Key& key) const {
+    return time == Time::kBefore ? Before(key) : After(key);
+  }
+
+  // Subsets that are asked for and that are of no selector.
+  void CheckSubsetsOf(const Key& key, const DetailedFacts& detailed) {
+    if (detailed.facts.subsets == nullptr) return;
+    const auto facts = [this](Time time, const Key& k) { return At(time, k); };
+    for (const SubsetUse& use : detailed.facts.subsets->uses) {
+      for (const Key& upstream : UpstreamsWithout(use, key, Time::kAfter, facts)) {
+        Refuse(key, use.field,
+               absl::StrCat(Named(upstream), " has no selector of these labels: ", use.labels),
+               WantedOf(*After(upstream)), DidLack(key, use.labels, upstream, facts));
+      }
+    }
+  }
+
+  // Those that name `key` and that the change leaves alone, but for which it takes a subset away.
+  std::vector<Key> UsersThatLose(const Key& key) const {
+    std::vector<Key> lost;
+    const auto found = index_.referrers_.find(key);
+    if (found == index_.referrers_.end()) return lost;
+    for (const Key* user : found->second) {
+      const auto facts = [this](Time time, const Key& k) { return At(time, k); };
+      if (IsUntouched(*user) && Loses(*user, facts)) lost.push_back(*user);
+    }
+    return lost;
+  }
+
+  // Of an Upstream whose selectors changed: routes that name it, by themselves or by services.
+  void CheckUsersOfUpstream(const Key& key) {
+    const Facts* before = Before(key);
+    if (before == nullptr || before->subsets == nullptr) return;
+    const Facts& after = *After(key);
+    const std::vector<std::string>& selectors = before->subsets->selectors;
+    const bool has_all = std::all_of(selectors.begin(), selectors.end(), [&](const auto& labels) {
+      return after.subsets != nullptr && after.subsets->HasSelector(labels);
+    });
+    if (has_all) return;
+    std::vector<Key> lost = UsersThatLose(key);
+    for (const Key& user : index_.ReferrersOf(key)) {
+      if (user.kind != Kind::kService || !IsUntouched(user)) continue;
+      for (Key& route : UsersThatLose(user)) {
+        if (!HasId(lost, route)) lost.push_back(std::move(route));
+      }
+    }
+    if (lost.empty()) return;
+    Refuse(key, "subsets.selectors",
+           absl::StrCat("has no longer the labels for ", Listed(std::move(lost))),
+           "the selector that they ask for, or what names it changed in the same change");
+  }
+
+  // Routes that name a Service have the subsets of its upstreams.
+  void CheckUsersOfService(const Key& key) {
+    std::vector<Key> lost = UsersThatLose(key);
+    if (lost.empty()) return;
+    Refuse(key, "upstream",
+           absl::StrCat("has no selector of the labels for ", Listed(std::move(lost))),
+           "an Upstream with the subsets that they ask for");
+  }
+
   void CheckRoute(const Key& key, const DetailedFacts& detailed) {
     const RouteFacts& route = *detailed.facts.route;
     CheckAnswers(key, route);
@@ -326,15 +391,13 @@ class ChangeCheck {
            RoutesMeet(*before->route, *other_before->route);
   }
 
-  enum class Time { kBefore, kAfter };
-
   // Whether a plugin of the route answers every request.
   bool Answers(const Key& key, const RouteFacts& route, Time time) const {
     uint32_t given = route.answering.given;
     uint32_t open = ~(route.answering.given | route.answering.removed);
     for (auto name = route.plugin_sets.rbegin(); name != route.plugin_sets.rend(); ++name) {
       const Key set{Kind::kPluginSet, key.ns, *name};
-      const Facts* facts = time == Time::kBefore ? Before(set) : After(set);
+      const Facts* facts = At(time, set);
       if (facts == nullptr) continue;
       given |= facts->answering.given & open;
       open &= ~(facts->answering.given | facts->answering.removed);

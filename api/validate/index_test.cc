@@ -324,6 +324,86 @@ TEST_F(IndexTest, AListenerMayMoveToAnAddressThatIsFreedInTheSameChange) {
               IsEmpty());
 }
 
+// --- Subsets
+
+constexpr absl::string_view kSubsets = R"(kind: Upstream
+name: orders
+subsets: {selectors: [{labels: [version]}, {labels: [version, stage]}]}
+---
+kind: Upstream
+name: plain
+---
+kind: Service
+name: svc
+upstream: orders
+)";
+constexpr absl::string_view kNoStage =
+    "subset: Upstream \"orders\" has no selector of these labels: stage; want the labels of one of "
+    "its selectors: version; stage, version";
+constexpr absl::string_view kNone =
+    "subset: Upstream \"plain\" has no selector of these labels: version; want subsets.selectors "
+    "of "
+    "the Upstream, or no subset";
+
+TEST_F(IndexTest, ASubsetIsOneOfASelector) {
+  Load(kSubsets);
+  const std::string route = "kind: Route\nname: r\npaths: [/r]\nupstream: orders\nsubset: ";
+  EXPECT_THAT(Check(route + "{version: v1}\n"), IsEmpty());
+  EXPECT_THAT(Check(route + "{version: v1, stage: 'header:x-stage'}\n"), IsEmpty());
+  EXPECT_THAT(Check(route + "{stage: test}\n"),
+              ElementsAre(absl::StrCat("Route \"r\": ", kNoStage)));
+}
+
+TEST_F(IndexTest, ASubsetIsOneOfEachUpstreamThatMayServe) {
+  Load(kSubsets);
+  const std::string route = "kind: Route\nname: r\npaths: [/r]\n";
+  EXPECT_THAT(Check(route + "upstreams: [{upstream: orders}, {upstream: plain}]\n"
+                            "subset: {version: v1}\n"),
+              ElementsAre(absl::StrCat("Route \"r\": ", kNone)));
+  EXPECT_THAT(Check(route + "service: svc\nsubset: {version: v1}\n"), IsEmpty());
+  EXPECT_THAT(Check(route + "service: svc\nsubset: {stage: test}\n"),
+              ElementsAre(absl::StrCat("Route \"r\": ", kNoStage)));
+  EXPECT_THAT(Check(route + "upstream: orders\nmirrors: [{upstream: plain, "
+                            "subset: {version: v1}}]\n"),
+              ElementsAre(absl::StrCat("Route \"r\": mirrors[0].", kNone)));
+  EXPECT_THAT(Check("kind: StreamRoute\nname: s\nupstream: orders\nsubset: {stage: test}\n"),
+              ElementsAre(absl::StrCat("StreamRoute \"s\": ", kNoStage)));
+}
+
+TEST_F(IndexTest, ASelectorThatIsAskedForStays) {
+  Load(kSubsets);
+  Load(
+      "kind: Route\nname: r\npaths: [/r]\nupstream: orders\nsubset: {version: v1}\n---\n"
+      "kind: Route\nname: by-service\npaths: [/s]\nservice: svc\nsubset: {version: v1}\n");
+  EXPECT_THAT(Check("kind: Upstream\nname: orders\n"
+                    "subsets: {selectors: [{labels: [version]}]}\n"),
+              IsEmpty());
+  EXPECT_THAT(
+      Check("kind: Upstream\nname: orders\n"),
+      ElementsAre("Upstream \"orders\": subsets.selectors: has no longer the labels for Route "
+                  "\"by-service\", Route \"r\"; want the selector that they ask for, or what "
+                  "names it changed in the same change"));
+  EXPECT_THAT(Check("kind: Service\nname: svc\nupstream: plain\n"),
+              ElementsAre("Service \"svc\": upstream: has no selector of the labels for Route "
+                          "\"by-service\"; want an Upstream with the subsets that they ask for"));
+  EXPECT_THAT(Check("kind: Upstream\nname: orders\n---\n"
+                    "kind: Route\nname: r\npaths: [/r]\nupstream: orders\n",
+                    {{Kind::kRoute, "", "by-service"}}),
+              IsEmpty());
+}
+
+TEST_F(IndexTest, ASubsetThatWasOfNoSelectorIsAWarning) {
+  Load(kSubsets);
+  const std::string route =
+      "kind: Route\nname: r\npaths: [/r]\nupstream: orders\nsubset: {stage: test}\n";
+  Load(route);
+  EXPECT_THAT(Check(route + "description: other\n"),
+              ElementsAre(absl::StrCat("warning: Route \"r\": ", kNoStage)));
+  EXPECT_THAT(Check("kind: Upstream\nname: orders\n"
+                    "subsets: {selectors: [{labels: [version]}]}\n"),
+              IsEmpty());
+}
+
 // --- Consumers
 
 TEST_F(IndexTest, ACredentialBelongsToOneConsumer) {

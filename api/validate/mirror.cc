@@ -35,6 +35,7 @@ void CheckMirrors(const v1::Route& route, const Field& field) {
       element.At("percent").Refuse(absl::StrCat("no percentage, got ", Quoted(mirror.percent())),
                                    "0% to 100%");
     }
+    CheckSubset(mirror.subset(), SubsetValues::kOrHeaders, element.At("subset"));
     if (mirror.upstream().empty()) continue;  // Said already.
     if (!seen.insert(mirror.upstream()).second) {
       element.At("upstream")

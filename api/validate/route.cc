@@ -188,7 +188,7 @@ void CheckRoute(const v1::Resource& resource, const Field& field) {
   CheckTargets(route, field);
   CheckTimeouts(route, field);
   CheckUpgrades(route, field);
-  CheckSubset(route, field.At("subset"));
+  CheckSubset(route.subset(), SubsetValues::kOrHeaders, field.At("subset"));
   if (route.has_retry()) CheckRetry(route.retry(), field.At("retry"));
   CheckNames(route.plugin_sets(), kMaxPluginSets, field, "plugin_sets");
   CheckPlugins(route.plugins(), field.At("plugins"));

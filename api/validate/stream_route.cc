@@ -43,6 +43,7 @@ void CheckStreamRoute(const v1::Resource& resource, const Field& field) {
         is_name ? absl::StrCat("server_names", flaw.field.substr(5)) : std::move(flaw.field);
     field.At(at).Refuse(std::move(flaw.problem), std::move(flaw.want));
   }
+  CheckSubset(route.subset(), SubsetValues::kLiteral, field.At("subset"));
   if (route.has_idle_timeout()) {
     CheckDuration(field.At("idle_timeout"), route.idle_timeout(), absl::ZeroDuration(),
                   absl::Hours(168));

@@ -66,7 +66,7 @@ exchange::CompiledRoute ToCompiledRoute(const v1::Resource& resource) {
   if (route.has_total_timeout()) compiled.total_timeout_ns = ToNanos(route.total_timeout());
   if (route.shed_priority() == v1::Route::SHED_PRIORITY_LOW) compiled.shed_priority = 0;
   if (route.shed_priority() == v1::Route::SHED_PRIORITY_HIGH) compiled.shed_priority = 2;
-  compiled.subset = ToSubsetChoice(route);
+  compiled.subset = ToSubsetChoice(route.subset());
   compiled.has_subset = compiled.subset != nullptr;
   if (route.has_retry()) compiled.retry = ToRetryPolicy(route.retry());
   compiled.has_retry = compiled.retry != nullptr;
@@ -78,6 +78,7 @@ stream::CompiledStreamRoute ToCompiledStreamRoute(const v1::Resource& resource) 
   stream::CompiledStreamRoute compiled;
   compiled.name = resource.name();
   compiled.upstream = route.upstream();
+  compiled.subset = upstream::SubsetKey({route.subset().begin(), route.subset().end()});
   if (route.has_idle_timeout()) compiled.idle_timeout_ns = ToNanos(route.idle_timeout());
   return compiled;
 }

@@ -48,8 +48,9 @@ upstream::CheckSpec ToCheckSpec(const v1::HealthCheck& check);
 void FillBalancing(const v1::Upstream& upstream, const std::string& own_zone,
                    upstream::Settings& settings);
 
-// Null if it asks for none.
-std::shared_ptr<const upstream::SubsetChoice> ToSubsetChoice(const v1::Route& route);
+// Of a `subset`; null if it asks for none.
+std::shared_ptr<const upstream::SubsetChoice> ToSubsetChoice(
+    const google::protobuf::Map<std::string, std::string>& subset);
 
 // Without what the builder keeps (metrics, breaker and TLS), and what FillBalancing() does.
 upstream::Settings ToUpstreamSettings(const v1::Resource& upstream);

@@ -33,9 +33,10 @@ std::shared_ptr<const upstream::SubsetRules> ToSubsetRules(const v1::Subsets& su
 
 }  // namespace
 
-std::shared_ptr<const upstream::SubsetChoice> ToSubsetChoice(const v1::Route& route) {
-  if (route.subset().empty()) return nullptr;
-  const upstream::Labels labels(route.subset().begin(), route.subset().end());
+std::shared_ptr<const upstream::SubsetChoice> ToSubsetChoice(
+    const google::protobuf::Map<std::string, std::string>& subset) {
+  if (subset.empty()) return nullptr;
+  const upstream::Labels labels(subset.begin(), subset.end());
   auto choice = std::make_shared<upstream::SubsetChoice>();
   choice->key = upstream::SubsetKey(labels);
   for (const auto& [label, text] : labels) {

@@ -59,6 +59,7 @@ std::unique_ptr<exchange::RouteTraffic> ToRouteTraffic(const v1::Resource& resou
     exchange::MirrorTarget& mirror = traffic->mirrors.emplace_back();
     mirror.upstream = config.upstream();
     mirror.percent = validate::ParsePercent(config.percent()).value_or(100);
+    mirror.subset = ToSubsetChoice(config.subset());
   }
   return traffic;
 }

@@ -26,6 +26,19 @@ kind: Upstream
 name: nobody
 endpoints: [{address: "127.0.0.1:%(nobody)d"}]
 ---
+kind: Upstream
+name: versions
+subsets: {selectors: [{labels: [v]}]}
+endpoints:
+- {address: "127.0.0.1:%(nobody)d", labels: {v: "1"}}
+- {address: "127.0.0.1:%(shadow)d", labels: {v: "2"}}
+---
+kind: Route
+name: versions
+paths: [/versions]
+upstream: up
+mirrors: [{upstream: versions, subset: {v: "header:x-v"}}]
+---
 kind: Route
 name: all
 upstream: up
@@ -135,6 +148,15 @@ class MirrorTest(unittest.TestCase):
             self.assertEqual(client.finish(stream), (200, b"two"))
         self.wait_counted("answered", 1)
         self.assertEqual(self.copies[0][1], b"two")
+
+    def test_copies_go_to_a_subset_of_their_own(self):
+        for i in range(4):
+            self.client.send(b"GET /versions HTTP/1.1\r\nHost: a\r\nX-V: 2\r\n\r\n")
+            self.assertEqual(self.client.response().status, 200)
+            self.wait_counted("answered", i + 1, "versions")
+        self.client.send(b"GET /versions HTTP/1.1\r\nHost: a\r\nX-V: 1\r\n\r\n")
+        self.assertEqual(self.client.response().status, 200)
+        self.wait_counted("failed", 1, "versions")
 
     def test_percent_0_copies_nothing(self):
         self.assertEqual(self.post(b"/never", b"x").status, 200)

@@ -179,6 +179,39 @@ class TcpTest(StreamCase):
         self.assertEqual(
             proxy.metric('sluice_local_replies_total{details="upstream_connect_refused"}'), 1)
 
+    def test_an_endpoint_that_refuses_is_ejected(self):
+        up = self.server(say(b"here"))
+        proxy = self.start(
+            upstream("up", free_port(), up.port,
+                     more="outlier_detection: {consecutive_5xx: 2, max_ejection_percent: 50}") +
+            route("all", "up"))
+        for _ in range(8):
+            client = self.connect(proxy)
+            self.assertEqual(client.read_exactly(4), b"here")
+            client.close()
+        self.assertEqual(self.metric(proxy, "sluice_upstream_ejections_total",
+                                     'cause="consecutive_5xx"'), 1)
+        self.assertEqual(self.metric(proxy, "sluice_upstream_connect_failures_total",
+                                     'reason="refused"'), 2)
+
+    def test_connections_go_to_the_subset_of_their_route(self):
+        one, two = self.server(say(b"one")), self.server(say(b"two"))
+        proxy = self.start(
+            "---\nkind: Upstream\nname: up\nsubsets: {selectors: [{labels: [role]}]}\nendpoints:\n"
+            '- {address: "127.0.0.1:%d", labels: {role: primary}}\n'
+            '- {address: "127.0.0.1:%d", labels: {role: replica}}\n' % (one.port, two.port) +
+            route("all", "up", "subset: {role: replica}"))
+        for _ in range(4):
+            self.assertEqual(self.connect(proxy).read_exactly(3), b"two")
+
+    def test_a_subset_without_endpoints_has_none(self):
+        up = self.server()
+        proxy = self.start(upstream("up", up.port,
+                                    more="subsets: {selectors: [{labels: [role]}]}") +
+                           route("all", "up", "subset: {role: replica}"))
+        self.assertTrue(self.connect(proxy).is_closed())
+        self.assertEqual(self.line()[2], "no_healthy_upstream")
+
     def test_without_endpoints_and_without_a_route_it_is_closed(self):
         proxy = self.start(upstream("up") + route("all", "up"))
         self.assertTrue(self.connect(proxy).is_closed())
