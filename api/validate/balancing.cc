@@ -130,7 +130,10 @@ void CheckSubset(const LabelMap& subset, SubsetValues values, const Field& field
     const Field label = field.At(key);
     label.Refuse(CheckLabelKey(key));
     absl::string_view name = value;
-    if (may_be_header && absl::ConsumePrefix(&name, "header:")) {
+    const bool is_header = absl::ConsumePrefix(&name, "header:");
+    if (is_header && !may_be_header) {
+      label.Refuse("has no meaning for connections, which have no headers", "a value");
+    } else if (is_header) {
       label.Refuse(CheckHeaderName(name));
     } else if (value.empty()) {
       label.Refuse("missing", may_be_header ? "a value, or header:NAME" : "a value");
