@@ -24,6 +24,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
     virtual void OnAttemptReady(Attempt& attempt) = 0;
     virtual void OnAttemptInformational(http::ResponseHead& head, Attempt& attempt) = 0;
     virtual void OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) = 0;
+    virtual bool TakesPipesOf(const Attempt& attempt) const = 0;
     virtual void OnAttemptBody(net::Buffer&& body, Attempt& attempt) = 0;
     virtual void OnAttemptEnd(const http::HeaderMap* trailers, Attempt& attempt) = 0;
     virtual void OnAttemptReset(http::ResetReason reason, Attempt& attempt) = 0;
@@ -90,6 +91,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   http::Arena& arena() override { return owner_.attempt_arena(); }
   void OnInformational(http::ResponseHead& head) override;
   void OnHead(http::ResponseHead& head, bool end) override;
+  bool TakesPipes() const override { return owner_.TakesPipesOf(*this); }
   void OnBody(net::Buffer&& body) override;
   void OnEnd(const http::HeaderMap* trailers) override;
   void OnReset(http::ResetReason reason) override;

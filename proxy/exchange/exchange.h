@@ -87,6 +87,7 @@ class Exchange final : public plugins::Stream,
   void OnRequestTarget(absl::string_view target) override;
   void OnRequestHead(bool end) override;
   void OnBadRequest(const http::LocalError& error) override;
+  bool TakesPipes() const override;
   void OnRequestBody(net::Buffer&& body) override;
   void OnRequestEnd(const http::HeaderMap* trailers) override;
   void OnClientReset(http::ResetReason reason, const http::LocalError* error) override;
@@ -114,6 +115,7 @@ class Exchange final : public plugins::Stream,
   void OnAttemptReady(Attempt& attempt) override;
   void OnAttemptInformational(http::ResponseHead& head, Attempt& attempt) override;
   void OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) override;
+  bool TakesPipesOf(const Attempt& attempt) const override;
   void OnAttemptBody(net::Buffer&& body, Attempt& attempt) override;
   void OnAttemptEnd(const http::HeaderMap* trailers, Attempt& attempt) override;
   void OnAttemptReset(http::ResetReason reason, Attempt& attempt) override;

@@ -12,6 +12,17 @@ using plugins::BodyMode;
 
 // --- Request body --------------------------------------------------------------------------------
 
+// Nobody here looks at what comes, keeps it for another attempt or copies it, and whom it goes to
+// takes it unseen.
+bool Exchange::TakesPipes() const {
+  if (is_replayable_ || !mirrors_.empty() || RequestMode().kind != BodyMode::Kind::kNone) {
+    return false;
+  }
+  const Attempt* attempt = attempts_.first();
+  return attempt != nullptr && IsAlone(*attempt) && attempt->stream() != nullptr &&
+         attempt->stream()->TakesPipes();
+}
+
 void Exchange::OnRequestBody(net::Buffer&& body) {
   Touch();
   summary_.received_bytes += body.size();

@@ -71,6 +71,11 @@ void Exchange::SendResponseHead() {
   }
 }
 
+bool Exchange::TakesPipesOf(const Attempt& attempt) const {
+  return stage_ == Stage::kResponding && winner_ == &attempt &&
+         ResponseMode().kind == BodyMode::Kind::kNone && client_.TakesPipes();
+}
+
 void Exchange::OnResponseBody(net::Buffer&& body) {
   Touch();
   response_held_.Append(std::move(body));

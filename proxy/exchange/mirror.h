@@ -72,6 +72,8 @@ class Mirror final : private Attempt::Owner {
   void OnAttemptReady(Attempt&) override { Pump(); }
   void OnAttemptInformational(http::ResponseHead&, Attempt&) override {}
   void OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) override;
+  // They would only have to be closed.
+  bool TakesPipesOf(const Attempt&) const override { return false; }
   void OnAttemptBody(net::Buffer&& body, Attempt&) override { body.Clear(); }
   void OnAttemptEnd(const http::HeaderMap* trailers, Attempt& attempt) override;
   void OnAttemptReset(http::ResetReason reason, Attempt& attempt) override;

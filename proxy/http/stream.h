@@ -9,6 +9,8 @@
 //  - Body flows in buffers whose slices are shared, not copied. Back-pressure is counted: each
 //    Pause must be matched by one Resume; while paused a source delivers no more than it has
 //    already read.
+//  - Body may come in pipes (net/buffer.h), to be passed on unseen, where whoever gets it says so
+//    each time before: TakesPipes().
 #pragma once
 
 #include <cstdint>
@@ -84,6 +86,8 @@ class ServerStream {
 
   // More is queued than should be: stop the source, OnSendRoom() follows.
   virtual bool is_send_blocked() const = 0;
+  // Whether body may be given to it in pipes.
+  virtual bool TakesPipes() const { return false; }
 
   virtual const net::Address& peer_address() const = 0;
   virtual net::Address local_address() const = 0;
@@ -110,6 +114,7 @@ class ServerStreamEvents {
   // Instead of OnRequestHead(): what came is no acceptable request. To be answered, logged and
   // counted; request_head() holds what could be read. The connection does not go on.
   virtual void OnBadRequest(const LocalError& error) = 0;
+  virtual bool TakesPipes() const { return false; }
   virtual void OnRequestBody(net::Buffer&& body) = 0;
   // The request is complete. `trailers` may be null; its memory is the stream's arena.
   virtual void OnRequestEnd(const HeaderMap* trailers) = 0;
@@ -153,6 +158,7 @@ class ClientStream {
   virtual void PauseBody() = 0;
   virtual void ResumeBody() = 0;
   virtual bool is_send_blocked() const = 0;
+  virtual bool TakesPipes() const { return false; }
 
   // As ServerStreamEvents has it: bytes that wait on either way.
   virtual size_t held_bytes() const = 0;
@@ -177,6 +183,7 @@ class ClientStreamEvents {
   // Once. The views in it live until the call returns, those in arena() longer. 101: the server has
   // granted the upgrade that was asked for; the body is the tunnel's.
   virtual void OnHead(ResponseHead& head, bool end) = 0;
+  virtual bool TakesPipes() const { return false; }
   virtual void OnBody(net::Buffer&& body) = 0;
   virtual void OnEnd(const HeaderMap* trailers) = 0;
   virtual void OnReset(ResetReason reason) = 0;

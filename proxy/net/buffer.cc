@@ -4,12 +4,16 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/log.h"
+
 namespace sluice::net {
 namespace {
 
 constexpr size_t kClassBytes[] = {4096, 16384, 65536};
 // Kept for the next burst, of each class: 64 KiB.
 constexpr size_t kKeptBytes = 65536;
+constexpr size_t kKeptPipes = 1;
+static_assert(alignof(Pipe) <= alignof(Block), "a pipe follows a header");
 
 }  // namespace
 
@@ -21,6 +25,8 @@ void BlockPool::Release() {
     list.blocks.clear();
     list.least = 0;
   }
+  for (Block* block : free_pipes_.blocks) ClosePipe(block);
+  free_pipes_ = {};
 }
 
 Block* BlockPool::Allocate(size_t bytes, uint8_t size_class) {
@@ -65,23 +71,63 @@ BlockRef BlockPool::TakeAtLeast(size_t bytes) {
   return Lend(Allocate(bytes + sizeof(Block), kUnpooled));
 }
 
+BlockRef BlockPool::TakePipe() {
+  if (refuses_pipes_) return BlockRef();
+  FreeList& list = free_pipes_;
+  if (!list.blocks.empty()) {
+    Block* const block = list.blocks.back();
+    list.blocks.pop_back();
+    list.least = std::min(list.least, list.blocks.size());
+    block->references = 1;
+    return BlockRef(block);
+  }
+  if (open_pipes_ == kMaxPipes) return BlockRef();
+  std::optional<Pipe> pipe = Pipe::Open();
+  if (!pipe) {
+    refuses_pipes_ = true;
+    return BlockRef();
+  }
+  ++open_pipes_;
+  Block* const block = Allocate(sizeof(Block) + sizeof(Pipe), Block::kPipeClass);
+  new (&block->pipe()) Pipe(*std::move(pipe));
+  block->references = 1;
+  // Nothing can be written behind what is in it.
+  block->capacity = block->used = 0;
+  return BlockRef(block);
+}
+
+void BlockPool::ClosePipe(Block* block) {
+  --open_pipes_;
+  block->pipe().~Pipe();
+  std::free(block);
+}
+
 void BlockPool::Return(Block* block) {
+  if (block->is_pipe()) {
+    // What is left in it would become part of the next body.
+    return block->pipe().bytes() == 0 ? free_pipes_.blocks.push_back(block) : ClosePipe(block);
+  }
   lent_bytes_ -= block->capacity;
   if (!is_exhausted()) has_told_ = false;
   if (block->size_class == kUnpooled) return std::free(block);
   free_[block->size_class].blocks.push_back(block);
 }
 
+template <typename Free>
+void BlockPool::Trim(FreeList& list, size_t kept, Free free) {
+  // The oldest lie in front: those at the back are warm.
+  const size_t excess = list.least <= kept ? 0 : (list.least - kept + 1) / 2;
+  for (size_t i = 0; i < excess; ++i) free(list.blocks[i]);
+  list.blocks.erase(list.blocks.begin(), list.blocks.begin() + excess);
+  list.least = list.blocks.size();
+}
+
 void BlockPool::Trim() {
   for (int i = 0; i < kClasses; ++i) {
-    FreeList& list = free_[i];
-    const size_t kept = kKeptBytes / kClassBytes[i];
-    // The oldest lie in front: those at the back are warm.
-    const size_t excess = list.least <= kept ? 0 : (list.least - kept + 1) / 2;
-    for (size_t j = 0; j < excess; ++j) std::free(list.blocks[j]);
-    list.blocks.erase(list.blocks.begin(), list.blocks.begin() + excess);
-    list.least = list.blocks.size();
+    Trim(free_[i], kKeptBytes / kClassBytes[i], [](Block* block) { std::free(block); });
   }
+  Trim(free_pipes_, kKeptPipes, [this](Block* block) { ClosePipe(block); });
+  refuses_pipes_ = false;
 }
 
 Buffer::~Buffer() {
@@ -169,6 +215,25 @@ void Buffer::AppendFront(Buffer& other, size_t bytes) {
   }
 }
 
+void Buffer::AppendPipe(BlockRef&& pipe) {
+  const auto bytes = static_cast<uint32_t>(pipe->pipe().bytes());
+  Push(pipe.release(), 0, bytes);
+}
+
+size_t Buffer::pooled_bytes() const {
+  size_t bytes = size_;
+  for (uint32_t i = 0; i < count_; ++i) {
+    const Slice& slice = At(i);
+    if (slice.block->is_pipe()) bytes -= slice.end - slice.begin;
+  }
+  return bytes;
+}
+
+void Buffer::DieOfPipe() {
+  LOG(ERROR) << "bytes in a pipe were taken for memory";
+  std::abort();
+}
+
 void Buffer::AppendCopy(BlockPool& pool, absl::string_view bytes) {
   while (!bytes.empty()) {
     char* room = Reserve(pool, 1);
@@ -189,6 +254,8 @@ void Buffer::AppendShared(const Buffer& other, size_t offset, size_t bytes) {
       continue;
     }
     const size_t take = std::min(length - offset, bytes);
+    if (slice.block->is_pipe()) [[unlikely]]
+      DieOfPipe();
     ++slice.block->references;
     const auto begin = static_cast<uint32_t>(slice.begin + offset);
     Push(slice.block, begin, static_cast<uint32_t>(begin + take));
@@ -245,15 +312,26 @@ int Buffer::Gather(iovec* out, int max) const {
   for (uint32_t i = 0; i < count_ && filled < max; ++i) {
     const Slice& slice = At(i);
     if (slice.begin == slice.end) continue;
+    if (slice.block->is_pipe()) break;
     out[filled++] = {slice.block->data() + slice.begin, slice.end - slice.begin};
   }
   return filled;
 }
 
-absl::string_view Buffer::Front() const {
-  if (count_ == 0) return {};
+ssize_t Buffer::SendFrontPipe(int socket) {
+  Drain(0);  // Slices in front of which nothing is left.
   const Slice& slice = At(0);
-  return absl::string_view(slice.block->data() + slice.begin, slice.end - slice.begin);
+  Pipe& pipe = slice.block->pipe();
+  // Bytes in front of these were dropped, or go another way: never send the wrong ones.
+  if (pipe.bytes() != slice.end - slice.begin) [[unlikely]]
+    DieOfPipe();
+  const ssize_t n = pipe.EmptyInto(socket);
+  if (n > 0) Drain(static_cast<size_t>(n));
+  return n;
+}
+
+absl::string_view Buffer::Front() const {
+  return count_ == 0 ? absl::string_view() : ViewOf(At(0));
 }
 
 std::string Buffer::ToString() const {

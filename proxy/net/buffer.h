@@ -5,6 +5,10 @@
 // writes those same bytes. Nothing is copied but small pieces of large blocks, so that a byte that
 // waits does not hold 64 KiB.
 //
+// Bytes that nobody looks at need not come here at all: they lie in a pipe of the kernel, which
+// takes the place of a block. They count and keep their order like others, and that is all that can
+// be done with them until they go to a socket (docs/decisions/spliced-bodies.md).
+//
 // Thread: one worker's, counts included: blocks never cross threads.
 #pragma once
 
@@ -18,12 +22,13 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "proxy/net/pipe.h"
 
 namespace sluice::net {
 
 class BlockPool;
 
-// Header of a block; the bytes follow it.
+// Header of a block; the bytes follow it, or the pipe that they are in.
 struct Block {
   BlockPool* pool;
   uint32_t references;
@@ -32,7 +37,10 @@ struct Block {
   uint32_t used;
   uint8_t size_class;
 
+  static constexpr uint8_t kPipeClass = 0xff;
+  bool is_pipe() const { return size_class == kPipeClass; }
   char* data() { return reinterpret_cast<char*>(this + 1); }
+  Pipe& pipe() { return *reinterpret_cast<Pipe*>(this + 1); }
 };
 
 // Owns one reference to a block.
@@ -91,6 +99,17 @@ class BlockPool {
   // The smallest block of at least `bytes`; larger than 64 KiB ones are not pooled.
   BlockRef TakeAtLeast(size_t bytes);
 
+  // An empty pipe in place of a block, outside the budget. Null if kMaxPipes are lent, or for up to
+  // a second after the kernel gave none, or RefusePipes(). To be filled once, for one buffer; one
+  // that returns before all of it was sent is closed.
+  BlockRef TakePipe();
+  // Pipes do not work here.
+  void RefusePipes() { refuses_pipes_ = true; }
+  // Those that move bytes return them in the same turn, and a loop flushes before so many wait:
+  // only transfers that stand could use more.
+  static constexpr size_t kMaxPipes = 64;
+  size_t open_pipes() const { return open_pipes_; }
+
   void Watch(Watcher* watcher) { watcher_ = watcher; }
 
   // Half of the budget is lent: queues should be short.
@@ -119,6 +138,10 @@ class BlockPool {
   Block* Allocate(size_t bytes, uint8_t size_class);
   BlockRef Lend(Block* block);
   void Return(Block* block);
+  void ClosePipe(Block* block);
+  // Gives back half of what `list` had in excess of `kept` since the last call.
+  template <typename Free>
+  static void Trim(FreeList& list, size_t kept, Free free);
 
   const size_t budget_bytes_;
   size_t lent_bytes_ = 0;
@@ -126,6 +149,9 @@ class BlockPool {
   bool has_told_ = false;
   bool is_kept_tight_ = false;
   FreeList free_[kClasses];
+  FreeList free_pipes_;
+  size_t open_pipes_ = 0;  // Lent or free.
+  bool refuses_pipes_ = false;
 };
 
 inline void BlockRef::Reset() {
@@ -135,6 +161,9 @@ inline void BlockRef::Reset() {
 }
 
 // A queue of bytes: slices of blocks, first in, first out.
+//
+// Of bytes in a pipe nothing can be read, copied or shared: who asks for such buffers passes them
+// on whole, to a connection that is not encrypted.
 //
 // Movable. Moving from one leaves it empty.
 class Buffer {
@@ -149,6 +178,8 @@ class Buffer {
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  // Of these, what does not lie in pipes. Looks at every slice.
+  size_t pooled_bytes() const;
 
   // Appends bytes [begin, end) of `block` without copying, or a copy of them if they are too few to
   // hold the block for (below an eighth of it).
@@ -163,6 +194,8 @@ class Buffer {
   void AppendCopy(BlockPool& pool, absl::string_view bytes);
   // Shares bytes [offset, offset + bytes) of `other`, which keeps them.
   void AppendShared(const Buffer& other, size_t offset, size_t bytes);
+  // All that is in a pipe of TakePipe().
+  void AppendPipe(BlockRef&& pipe);
 
   // Room for at least `bytes` at the end, contiguous with nothing guaranteed before it. Commit()
   // says how many were written. No other call in between.
@@ -173,8 +206,11 @@ class Buffer {
   void Drain(size_t bytes);
   void Clear() { Drain(size_); }
 
-  // Describes the front for a gathering write; returns how many were filled.
+  // Describes the front, up to the first pipe, for a gathering write; returns how many were filled.
   int Gather(iovec* out, int max) const;
+  // Sends of the pipe that is in front, and drains that, as Pipe::EmptyInto(). Where Gather() fills
+  // none of a buffer that is not empty.
+  ssize_t SendFrontPipe(int socket);
   // The first slice; empty if the buffer is.
   absl::string_view Front() const;
   // Copies the whole content out: for tests and small control data.
@@ -184,8 +220,7 @@ class Buffer {
   template <typename F>
   void ForEach(F f) const {
     for (uint32_t i = 0; i < count_; ++i) {
-      const Slice& slice = At(i);
-      f(absl::string_view(slice.block->data() + slice.begin, slice.end - slice.begin));
+      f(ViewOf(At(i)));
     }
   }
 
@@ -196,6 +231,14 @@ class Buffer {
     uint32_t end;
   };
   static constexpr uint32_t kInline = 2;
+
+  static absl::string_view ViewOf(const Slice& slice) {
+    if (slice.block->is_pipe()) [[unlikely]]
+      DieOfPipe();
+    return absl::string_view(slice.block->data() + slice.begin, slice.end - slice.begin);
+  }
+  // Somebody looks at bytes that are not there: going on would send memory of ours in their place.
+  [[noreturn]] static void DieOfPipe();
 
   Slice* slices() { return heap_ != nullptr ? heap_ : inline_; }
   const Slice* slices() const { return heap_ != nullptr ? heap_ : inline_; }

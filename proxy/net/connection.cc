@@ -1,7 +1,9 @@
 #include "proxy/net/connection.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -14,10 +16,24 @@ namespace {
 constexpr int kGather = 64;
 // What is encrypted for one system call.
 constexpr size_t kSealAtOnce = 64 * 1024;
+// A read that brought so much is followed by more, as a rule.
+constexpr size_t kBulkBytes = 32 * 1024;
+// Less is copied as fast as it is spliced, and then one read takes it all.
+constexpr uint64_t kWorthPiping = 64 * 1024;
 
 void Count(std::atomic<uint64_t>& counter, ssize_t n) {
   counter.store(counter.load(std::memory_order_relaxed) + static_cast<uint64_t>(n),
                 std::memory_order_relaxed);
+}
+
+bool HasInput(int fd) {
+  int bytes = 0;
+  return ioctl(fd, FIONREAD, &bytes) != 0 || bytes > 0;
+}
+
+// What splice() says of itself, rather than of the socket.
+bool IsOfPipes(int error) {
+  return error == EINVAL || error == ENOSYS || error == EPERM || error == EBADF || error == ENOMEM;
 }
 
 }  // namespace
@@ -93,6 +109,7 @@ ReadResult Connection::Read(char* out, size_t size) {
   if (secure_ != nullptr) [[unlikely]]
     return ReadSecure(out, size);
   const ReadResult result = Receive(out, size);
+  if (result.status == ReadStatus::kData) is_bulk_ = result.bytes >= kBulkBytes;
   // A short read proves that the socket is empty, unless the end follows the data.
   if (result.status == ReadStatus::kData && result.bytes < size && !peer_closed_) {
     readable_ = false;
@@ -100,6 +117,34 @@ ReadResult Connection::Read(char* out, size_t size) {
     readable_ = errno == EINTR;
   }
   return result;
+}
+
+std::optional<ReadResult> Connection::ReadPiped(uint64_t max, Buffer& out) {
+  if (secure_ != nullptr || !is_bulk_ || max <= kWorthPiping || io_.pool.is_tight()) {
+    return std::nullopt;
+  }
+  BlockRef block = io_.pool.TakePipe();
+  if (!block) return std::nullopt;
+  Pipe& pipe = block->pipe();
+  const size_t size = std::min<uint64_t>(max, pipe.capacity());
+  const ssize_t n = pipe.FillFrom(fd_.get(), size);
+  if (n == 0) return ReadResult{ReadStatus::kEnd};
+  if (n < 0) {
+    // Nothing is there, or nothing for pipes, such as urgent data: Read() tells.
+    is_bulk_ = false;
+    if (errno == EAGAIN) return std::nullopt;
+    if (!IsOfPipes(errno)) return ReadResult{ReadStatus::kError};
+    io_.pool.RefusePipes();
+    return std::nullopt;
+  }
+  const auto bytes = static_cast<size_t>(n);
+  if (traffic_ != nullptr) Count(*traffic_->received, n);
+  is_bulk_ = bytes >= kBulkBytes;
+  // A pipe is also full when it has no place for another piece, however small: only the socket
+  // knows whether it is empty.
+  if (bytes < size && !peer_closed_) readable_ = HasInput(fd_.get());
+  out.AppendPipe(std::move(block));
+  return ReadResult{ReadStatus::kData, bytes};
 }
 
 ReadResult Connection::Receive(char* out, size_t size) {
@@ -242,6 +287,7 @@ void Connection::Run() {
 bool Connection::SendOnce(Buffer& bytes) {
   iovec pieces[kGather];
   const int count = bytes.Gather(pieces, kGather);
+  if (count == 0) return SendPipe(bytes);
   ssize_t n;
   do {
     if (count == 1) {
@@ -266,6 +312,18 @@ bool Connection::SendOnce(Buffer& bytes) {
   if (static_cast<size_t>(n) == offered) return true;
   writable_ = false;
   return false;
+}
+
+bool Connection::SendPipe(Buffer& bytes) {
+  const ssize_t n = bytes.SendFrontPipe(fd_.get());
+  if (n <= 0) {
+    writable_ = false;
+    write_failed_ = n == 0 || errno != EAGAIN;
+    return false;
+  }
+  bytes_sent_ += static_cast<uint64_t>(n);
+  if (traffic_ != nullptr) Count(*traffic_->sent, n);
+  return true;
 }
 
 bool Connection::FailWrite(int error) {

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "proxy/event/loop.h"
@@ -94,6 +95,15 @@ class Connection final : private event::Handler, private event::Task {
   // False if there is certainly nothing.
   bool may_be_readable() const { return readable_; }
 
+  // As Read(), of up to `max` bytes that nobody will look at: they stay in the kernel, in a pipe
+  // that is appended to `out`. Nothing, and nothing done, where that is not possible, or not worth
+  // it: Read() then.
+  std::optional<ReadResult> ReadPiped(uint64_t max, Buffer& out);
+  // Whether it is worth asking: the last read brought much.
+  bool is_bulk() const { return is_bulk_; }
+  // Whether pipes may be appended to out().
+  bool takes_pipes() const { return secure_ == nullptr; }
+
   // Bytes to send: append, then call FlushSoon().
   Buffer& out() { return out_; }
   void FlushSoon();
@@ -104,9 +114,9 @@ class Connection final : private event::Handler, private event::Task {
     owes_room_ = owes_room_ || is_above;
     return is_above;
   }
-  // What waits to be sent, encrypted or not.
+  // Memory of the pool that waits to be sent, encrypted or not.
   size_t queued_bytes() const {
-    return out_.size() + (secure_ == nullptr ? 0 : secure_->wire().size());
+    return out_.pooled_bytes() + (secure_ == nullptr ? 0 : secure_->wire().size());
   }
   // Nothing is left to be sent.
   bool is_flushed() const {
@@ -149,6 +159,7 @@ class Connection final : private event::Handler, private event::Task {
   bool SendSecure();
   // Sends the front of `bytes`. False once nothing more can be sent now.
   bool SendOnce(Buffer& bytes);
+  bool SendPipe(Buffer& bytes);
   bool FailWrite(int error);
   ReadResult ReadSecure(char* out, size_t size);
   // Off the wire.
@@ -172,6 +183,7 @@ class Connection final : private event::Handler, private event::Task {
   bool wire_readable_ = false;   // Under a secure layer: the socket.
   bool tells_readable_ = false;  // The handshake left something to read.
   bool writable_ = true;
+  bool is_bulk_ = false;
   bool peer_closed_ = false;  // EPOLLRDHUP: data may still precede the end.
   bool failed_ = false;
   mutable bool owes_room_ = false;

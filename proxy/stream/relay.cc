@@ -106,9 +106,7 @@ bool Relay::PumpOnce(Side& from) {
   if (from.has_ended || !from.connection.may_be_readable()) return false;
   // Goes on when there is room.
   if (to.is_broken || to.connection.is_above_high_water()) return false;
-  const net::BlockRef block = worker_.io.Scratch().Share();
-  char* const begin = block->data();
-  const net::ReadResult result = from.connection.Read(begin, block->capacity);
+  const net::ReadResult result = Read(from, to.connection);
   switch (result.status) {
     case ReadStatus::kWouldBlock:
       return false;
@@ -123,9 +121,20 @@ bool Relay::PumpOnce(Side& from) {
   }
   CountReceived(from, result.bytes);
   Touch();
-  to.connection.out().Append(block, begin, begin + result.bytes);
   to.connection.FlushSoon();
   return true;
+}
+
+net::ReadResult Relay::Read(Side& from, net::Connection& to) {
+  if (from.connection.is_bulk() && to.takes_pipes()) {
+    const auto piped = from.connection.ReadPiped(UINT64_MAX, to.out());
+    if (piped) return *piped;
+  }
+  const net::BlockRef block = worker_.io.Scratch().Share();
+  char* const begin = block->data();
+  const net::ReadResult result = from.connection.Read(begin, block->capacity);
+  to.out().Append(block, begin, begin + result.bytes);
+  return result;
 }
 
 void Relay::CountReceived(const Side& from, size_t bytes) {

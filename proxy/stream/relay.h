@@ -106,6 +106,8 @@ class Relay final : public http::ServerCodec, private event::Task {
   void Pump(Side& from);
   // False: there is nothing to be read now.
   bool PumpOnce(Side& from);
+  // Into the queue of `to`, in pipes where that can be.
+  net::ReadResult Read(Side& from, net::Connection& to);
   void CountReceived(const Side& from, size_t bytes);
   void OnEnd(Side& from);
   void OnCut(Side& from);

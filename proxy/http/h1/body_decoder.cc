@@ -40,22 +40,29 @@ void BodyDecoder::Begin(Framing framing, uint64_t length) {
   }
 }
 
+uint64_t BodyDecoder::run() const {
+  if (state_ == State::kUntilClose) return UINT64_MAX;
+  return state_ == State::kLength || state_ == State::kData ? remaining_ : 0;
+}
+
+void BodyDecoder::Skip(uint64_t bytes) {
+  if (state_ == State::kUntilClose) return;
+  remaining_ -= bytes;
+  if (remaining_ == 0) state_ = state_ == State::kData ? State::kDataCr : State::kDone;
+}
+
 BodyDecoder::Result BodyDecoder::Decode(const net::BlockRef& block, const char* begin,
                                         const char* end, net::Buffer& out) {
   const char* p = begin;
   while (p < end && state_ != State::kDone) {
     switch (state_) {
       case State::kUntilClose:
-        out.Append(block, p, end);
-        p = end;
-        break;
       case State::kLength:
       case State::kData: {
-        const size_t run = std::min<uint64_t>(remaining_, static_cast<uint64_t>(end - p));
-        out.Append(block, p, p + run);
-        p += run;
-        remaining_ -= run;
-        if (remaining_ == 0) state_ = state_ == State::kData ? State::kDataCr : State::kDone;
+        const size_t taken = std::min<uint64_t>(run(), static_cast<uint64_t>(end - p));
+        out.Append(block, p, p + taken);
+        p += taken;
+        Skip(taken);
         break;
       }
       default:

@@ -29,6 +29,11 @@ class BodyDecoder {
   // Appends the body bytes among [begin, end), which lie in `block`, to `out`.
   Result Decode(const net::BlockRef& block, const char* begin, const char* end, net::Buffer& out);
 
+  // How many bytes follow, at least, of which each is the body's.
+  uint64_t run() const;
+  // So many of them, at most run(), were taken without being decoded.
+  void Skip(uint64_t bytes);
+
   Framing framing() const { return framing_; }
   bool is_done() const { return state_ == State::kDone; }
   // Bytes that are still to come, for kLength.

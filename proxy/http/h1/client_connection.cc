@@ -110,14 +110,16 @@ size_t ClientConnection::held_bytes() const {
 // --- Response ------------------------------------------------------------------------------------
 
 void ClientConnection::OnReadable() {
-  if (state_ == State::kIdle) {
-    char byte;
-    // TLS has things to say that are none of the stream's.
-    if (connection_.Read(&byte, 1).status == net::ReadStatus::kWouldBlock) return;
-    // The end, or bytes that nobody asked for, which the next request would take for its response.
-    return Closed(ResetReason::kPeerClosed);
-  }
-  ReadInput();
+  if (state_ != State::kIdle) return ReadInput();
+  if (HasStrayInput()) Closed(ResetReason::kPeerClosed);
+}
+
+// The end, or bytes that nobody asked for, which the next request would take for its response.
+bool ClientConnection::HasStrayInput() {
+  char byte;
+  // TLS has things to say that are none of the stream's.
+  return connection_.may_be_readable() &&
+         connection_.Read(&byte, 1).status != net::ReadStatus::kWouldBlock;
 }
 
 bool ClientConnection::WantsInput() const {
@@ -149,24 +151,40 @@ void ClientConnection::ReadInput() {
   }
 }
 
+std::optional<bool> ClientConnection::PipeOnce() {
+  const bool may_pipe = connection_.is_bulk() && state_ == State::kBody &&
+                        pending_end_ == pending_begin_ && events_ != nullptr;
+  if (!may_pipe || !events_->TakesPipes()) return std::nullopt;
+  net::Buffer body;
+  const std::optional<net::ReadResult> result = connection_.ReadPiped(decoder_.run(), body);
+  if (!result) return std::nullopt;
+  if (result->status != net::ReadStatus::kData) {
+    OnNothingRead(result->status);
+    return false;
+  }
+  decoder_.Skip(result->bytes);
+  PassBody(std::move(body));
+  if (state_ != State::kClosed && response_done_) MaybeIdle();
+  return true;
+}
+
+void ClientConnection::OnNothingRead(net::ReadStatus status) {
+  if (status == net::ReadStatus::kEnd) return OnInputEnd();
+  if (status != net::ReadStatus::kError) return;
+  Fail(TlsFailureOr(connection_.secure(), ResetReason::kPeerClosed));
+}
+
 bool ClientConnection::ReadOnce() {
+  if (const std::optional<bool> goes_on = PipeOnce()) return *goes_on;
   net::IoContext& io = connection_.io();
   const size_t held = pending_end_ - pending_begin_;
   const net::BlockRef block = io.Scratch().Share();
   // A head that is not whole is moved in front of what follows it.
   if (held > 0) std::memcpy(block->data(), pending_->data() + pending_begin_, held);
   const net::ReadResult result = connection_.Read(block->data() + held, block->capacity - held);
-  switch (result.status) {
-    case net::ReadStatus::kWouldBlock:
-      return false;
-    case net::ReadStatus::kEnd:
-      OnInputEnd();
-      return false;
-    case net::ReadStatus::kError:
-      Fail(TlsFailureOr(connection_.secure(), ResetReason::kPeerClosed));
-      return false;
-    case net::ReadStatus::kData:
-      break;
+  if (result.status != net::ReadStatus::kData) {
+    OnNothingRead(result.status);
+    return false;
   }
   pending_.Reset();
   pending_begin_ = pending_end_ = 0;
@@ -268,11 +286,14 @@ bool ClientConnection::ConsumeBody(const net::BlockRef& block, const char*& begi
     Fail(ResetReason::kProtocolError);
     return false;
   }
-  response_done_ = result.status == BodyDecoder::Status::kDone;
-  if (!body.empty() && events_ != nullptr) events_->OnBody(std::move(body));
-  if (state_ == State::kClosed) return false;
-  if (response_done_) EndResponse();
+  PassBody(std::move(body));
   return state_ == State::kBody && !response_done_;
+}
+
+void ClientConnection::PassBody(net::Buffer&& body) {
+  response_done_ = decoder_.is_done();
+  if (!body.empty() && events_ != nullptr) events_->OnBody(std::move(body));
+  if (state_ != State::kClosed && response_done_) EndResponse();
 }
 
 void ClientConnection::EndResponse() {
@@ -293,7 +314,7 @@ void ClientConnection::EndResponse() {
 // the whole request went out. A request that is still under way would run into the next one.
 void ClientConnection::MaybeIdle() {
   events_ = nullptr;
-  if (!keep_alive_ || !request_done_ || !connection_.is_flushed()) {
+  if (!keep_alive_ || !request_done_ || !connection_.is_flushed() || HasStrayInput()) {
     return Closed(ResetReason::kNone);
   }
   state_ = State::kIdle;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "proxy/http/h1/body_decoder.h"
 #include "proxy/http/h1/framing.h"
@@ -60,6 +61,7 @@ class ClientConnection final : private net::Connection::Owner,
   void PauseBody() override { ++pauses_; }
   void ResumeBody() override;
   bool is_send_blocked() const override { return connection_.is_above_high_water(); }
+  bool TakesPipes() const override { return connection_.takes_pipes(); }
   size_t held_bytes() const override;
   bool has_sent_bytes() const override { return connection_.bytes_sent() > sent_before_; }
   bool is_reused() const override { return requests_ > 1; }
@@ -79,9 +81,15 @@ class ClientConnection final : private net::Connection::Owner,
   bool WantsInput() const;
   void ReadInput();
   bool ReadOnce();
+  // The same for body that need not be seen here; nothing where it must, or is not worth it.
+  std::optional<bool> PipeOnce();
+  // What a read came to that brought nothing.
+  void OnNothingRead(net::ReadStatus status);
   void Consume(const net::BlockRef& block, const char* begin, const char* end);
   bool ConsumeHead(const char*& begin, const char* end);
   bool ConsumeBody(const net::BlockRef& block, const char*& begin, const char* end);
+  // What the decoder has let through.
+  void PassBody(net::Buffer&& body);
   void Stash(const char* begin, const char* end);
   void BeginBody(const ResponseHead& head, bool is_chunked);
   // The server has granted the upgrade, or the connection is to be a tunnel from the start.
@@ -90,6 +98,7 @@ class ClientConnection final : private net::Connection::Owner,
   void OnInputEnd();
   void EndResponse();
   void MaybeIdle();
+  bool HasStrayInput();
   // Tells the stream, if there is one, and closes.
   void Fail(ResetReason reason);
   void Closed(ResetReason reason);

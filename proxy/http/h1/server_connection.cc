@@ -118,7 +118,29 @@ void ServerConnection::ReadInput() {
   }
 }
 
+std::optional<bool> ServerConnection::PipeOnce() {
+  const bool may_pipe = connection_.is_bulk() && state_ == State::kExchange &&
+                        pending_end_ == pending_begin_ && exchange_ != nullptr;
+  if (!may_pipe || !exchange_->TakesPipes()) return std::nullopt;
+  net::Buffer body;
+  const std::optional<net::ReadResult> result = connection_.ReadPiped(decoder_.run(), body);
+  if (!result) return std::nullopt;
+  if (result->status != net::ReadStatus::kData) {
+    OnNothingRead(result->status);
+    return false;
+  }
+  decoder_.Skip(result->bytes);
+  PassBody(std::move(body), result->bytes);
+  return true;
+}
+
+void ServerConnection::OnNothingRead(net::ReadStatus status) {
+  if (status == net::ReadStatus::kEnd) return OnInputEnd();
+  if (status == net::ReadStatus::kError) FailRequest(ResetReason::kPeerClosed, nullptr);
+}
+
 bool ServerConnection::ReadOnce() {
+  if (const std::optional<bool> goes_on = PipeOnce()) return *goes_on;
   net::IoContext& io = connection_.io();
   // A head that is not whole goes on in its own block; all else is read into the worker's.
   const bool into_pending = pending_end_ > pending_begin_;
@@ -134,17 +156,9 @@ bool ServerConnection::ReadOnce() {
   char* begin = block->data() + (into_pending ? pending_end_ : 0);
   const net::ReadResult result =
       connection_.Read(begin, static_cast<size_t>(block->data() + block->capacity - begin));
-  switch (result.status) {
-    case net::ReadStatus::kWouldBlock:
-      return false;
-    case net::ReadStatus::kEnd:
-      OnInputEnd();
-      return false;
-    case net::ReadStatus::kError:
-      FailRequest(ResetReason::kPeerClosed, nullptr);
-      return false;
-    case net::ReadStatus::kData:
-      break;
+  if (result.status != net::ReadStatus::kData) {
+    OnNothingRead(result.status);
+    return false;
   }
   if (state_ == State::kClosing) return true;  // Dropped.
   const char* end = begin + result.bytes;
@@ -317,15 +331,20 @@ bool ServerConnection::ConsumeBody(const net::BlockRef& block, const char*& begi
   net::Buffer body;
   const BodyDecoder::Result result = decoder_.Decode(block, begin, end, body);
   begin += result.used;
-  body_bytes_ += result.used;
   if (result.status == BodyDecoder::Status::kError) {
     keep_alive_ = false;
     FailRequest(ResetReason::kProtocolError, &kBadChunk);
     return false;
   }
-  if (exchange_ != nullptr && !body.empty()) exchange_->OnRequestBody(std::move(body));
-  if (result.status == BodyDecoder::Status::kDone && state_ != State::kClosed) OnRequestComplete();
+  PassBody(std::move(body), result.used);
   return state_ == State::kExchange || state_ == State::kIdle || state_ == State::kDraining;
+}
+
+void ServerConnection::PassBody(net::Buffer&& body, size_t used) {
+  body_bytes_ += used;
+  const bool is_done = decoder_.is_done();
+  if (exchange_ != nullptr && !body.empty()) exchange_->OnRequestBody(std::move(body));
+  if (is_done && state_ != State::kClosed) OnRequestComplete();
 }
 
 void ServerConnection::OnRequestComplete() {

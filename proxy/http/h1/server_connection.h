@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "proxy/http/h1/body_decoder.h"
 #include "proxy/http/h1/framing.h"
@@ -69,6 +70,7 @@ class ServerConnection final : public ServerCodec,
   void PauseBody() override;
   void ResumeBody() override;
   bool is_send_blocked() const override { return connection_.is_above_high_water(); }
+  bool TakesPipes() const override { return connection_.takes_pipes(); }
   const net::Address& peer_address() const override { return peer_; }
   net::Address local_address() const override { return connection_.local_address(); }
   uint64_t connection_id() const override { return id_; }
@@ -89,10 +91,16 @@ class ServerConnection final : public ServerCodec,
   void ReadInput();
   // Reads once; false if there is nothing more to do for now.
   bool ReadOnce();
+  // The same for body that need not be seen here; nothing where it must, or is not worth it.
+  std::optional<bool> PipeOnce();
+  // What a read came to that brought nothing.
+  void OnNothingRead(net::ReadStatus status);
   void Consume(const net::BlockRef& block, const char* begin, const char* end);
   // One step of Consume(); false if the rest has to wait. Moves `begin`.
   bool ConsumeHead(const char*& begin, const char* end);
   bool ConsumeBody(const net::BlockRef& block, const char*& begin, const char* end);
+  // What the decoder has let through, of so many bytes.
+  void PassBody(net::Buffer&& body, size_t used);
   void Stash(const net::BlockRef& block, const char* begin, const char* end);
   void BeginHead();
   // Whether [begin, end) is the preface of HTTP/2 as far as it goes.
