@@ -44,8 +44,7 @@ void Exchange::OnClientReset(ResetReason reason, const http::LocalError* error) 
 }
 
 size_t Exchange::held_bytes() const {
-  size_t bytes = block_->capacity + body_.pooled_bytes() + held_.pooled_bytes() +
-                 response_held_.pooled_bytes();
+  size_t bytes = block_->capacity + body_.size() + held_.size() + response_held_.size();
   for (const Attempt* attempt = attempts_.first(); attempt != nullptr;
        attempt = AttemptList::Next(*attempt)) {
     if (attempt->stream() != nullptr) bytes += attempt->stream()->held_bytes();

@@ -56,12 +56,16 @@ BlockRef BlockPool::Take(BlockSize size) {
 BlockRef BlockPool::Lend(Block* block) {
   block->references = 1;
   block->used = 0;
-  lent_bytes_ += block->capacity;
+  Charge(*block);
+  return BlockRef(block);
+}
+
+void BlockPool::Charge(const Block& block) {
+  lent_bytes_ += block.capacity;
   if (is_exhausted() && !has_told_) [[unlikely]] {
     has_told_ = true;
     if (watcher_ != nullptr) watcher_->OnExhausted();
   }
-  return BlockRef(block);
 }
 
 BlockRef BlockPool::TakeAtLeast(size_t bytes) {
@@ -91,7 +95,6 @@ BlockRef BlockPool::TakePipe() {
   Block* const block = Allocate(sizeof(Block) + sizeof(Pipe), Block::kPipeClass);
   new (&block->pipe()) Pipe(*std::move(pipe));
   block->references = 1;
-  // Nothing can be written behind what is in it.
   block->capacity = block->used = 0;
   return BlockRef(block);
 }
@@ -103,12 +106,13 @@ void BlockPool::ClosePipe(Block* block) {
 }
 
 void BlockPool::Return(Block* block) {
+  lent_bytes_ -= block->capacity;
+  if (!is_exhausted()) has_told_ = false;
   if (block->is_pipe()) {
+    block->capacity = 0;
     // What is left in it would become part of the next body.
     return block->pipe().bytes() == 0 ? free_pipes_.blocks.push_back(block) : ClosePipe(block);
   }
-  lent_bytes_ -= block->capacity;
-  if (!is_exhausted()) has_told_ = false;
   if (block->size_class == kUnpooled) return std::free(block);
   free_[block->size_class].blocks.push_back(block);
 }
@@ -216,17 +220,11 @@ void Buffer::AppendFront(Buffer& other, size_t bytes) {
 }
 
 void Buffer::AppendPipe(BlockRef&& pipe) {
-  const auto bytes = static_cast<uint32_t>(pipe->pipe().bytes());
-  Push(pipe.release(), 0, bytes);
-}
-
-size_t Buffer::pooled_bytes() const {
-  size_t bytes = size_;
-  for (uint32_t i = 0; i < count_; ++i) {
-    const Slice& slice = At(i);
-    if (slice.block->is_pipe()) bytes -= slice.end - slice.begin;
-  }
-  return bytes;
+  // `used` stays 0: nothing can be written behind what is in it.
+  pipe->capacity = static_cast<uint32_t>(pipe->pipe().bytes());
+  pipe->pool->Charge(*pipe.get());
+  Push(pipe.get(), 0, pipe->capacity);
+  pipe.release();
 }
 
 void Buffer::DieOfPipe() {

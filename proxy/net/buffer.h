@@ -99,9 +99,9 @@ class BlockPool {
   // The smallest block of at least `bytes`; larger than 64 KiB ones are not pooled.
   BlockRef TakeAtLeast(size_t bytes);
 
-  // An empty pipe in place of a block, outside the budget. Null if kMaxPipes are lent, or for up to
-  // a second after the kernel gave none, or RefusePipes(). To be filled once, for one buffer; one
-  // that returns before all of it was sent is closed.
+  // An empty pipe in place of a block. Null if kMaxPipes are lent, or for up to a second after the
+  // kernel gave none, or RefusePipes(). To be filled once, for one buffer; from then on the budget
+  // counts what was in it. One that returns before all of it was sent is closed.
   BlockRef TakePipe();
   // Pipes do not work here.
   void RefusePipes() { refuses_pipes_ = true; }
@@ -128,6 +128,7 @@ class BlockPool {
 
  private:
   friend class BlockRef;
+  friend class Buffer;
   static constexpr int kClasses = 3;
   static constexpr uint8_t kUnpooled = kClasses;
   struct FreeList {
@@ -137,6 +138,8 @@ class BlockPool {
 
   Block* Allocate(size_t bytes, uint8_t size_class);
   BlockRef Lend(Block* block);
+  // Counts `block`, which is lent.
+  void Charge(const Block& block);
   void Return(Block* block);
   void ClosePipe(Block* block);
   // Gives back half of what `list` had in excess of `kept` since the last call.
@@ -178,8 +181,6 @@ class Buffer {
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  // Of these, what does not lie in pipes. Looks at every slice.
-  size_t pooled_bytes() const;
 
   // Appends bytes [begin, end) of `block` without copying, or a copy of them if they are too few to
   // hold the block for (below an eighth of it).

@@ -201,9 +201,9 @@ void Connection::Close(bool abort) {
   if (!fd_.is_open()) return;
   Unschedule();
   if (secure_ != nullptr && !connecting_ && !abort && !failed_ && !write_failed_ && is_flushed()) {
-    // Whoever reads until the end wants to know that it is the real one.
+    // Whoever reads until the end wants to know that it is the real one. It may have been told.
     secure_->SealEnd();
-    SendOnce(secure_->wire());
+    if (!secure_->wire().empty()) SendOnce(secure_->wire());
   }
   io_.loop.Remove(fd_.get());
   if (abort) {

@@ -114,9 +114,9 @@ class Connection final : private event::Handler, private event::Task {
     owes_room_ = owes_room_ || is_above;
     return is_above;
   }
-  // Memory of the pool that waits to be sent, encrypted or not.
+  // What waits to be sent, encrypted or not.
   size_t queued_bytes() const {
-    return out_.pooled_bytes() + (secure_ == nullptr ? 0 : secure_->wire().size());
+    return out_.size() + (secure_ == nullptr ? 0 : secure_->wire().size());
   }
   // Nothing is left to be sent.
   bool is_flushed() const {
@@ -157,7 +157,7 @@ class Connection final : private event::Handler, private event::Task {
   // Both send what they can: out_, or what the secure layer makes of it. False: an error was told.
   bool SendPlain();
   bool SendSecure();
-  // Sends the front of `bytes`. False once nothing more can be sent now.
+  // Sends the front of `bytes`, which are some. False once nothing more can be sent now.
   bool SendOnce(Buffer& bytes);
   bool SendPipe(Buffer& bytes);
   bool FailWrite(int error);

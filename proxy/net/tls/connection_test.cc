@@ -188,6 +188,16 @@ TEST_F(TlsConnectionTest, ClosingAnnouncesTheEnd) {
   EXPECT_TRUE(server_.ended);
 }
 
+TEST_F(TlsConnectionTest, ClosingAfterTheEndWasAnnouncedAddsNothing) {
+  OpenBoth();
+  client_.Send("last");
+  ASSERT_TRUE(RunUntil([&] { return server_.received == "last"; }));
+  client_.connection().ShutdownWrite();
+  client_.connection().Close();
+  ASSERT_TRUE(RunUntil([&] { return server_.ended || server_.failed; }));
+  EXPECT_TRUE(server_.ended);
+}
+
 TEST_F(TlsConnectionTest, AnEndThatNobodyAnnouncedIsAnError) {
   OpenBoth();
   shutdown(client_.connection().fd(), SHUT_RDWR);
