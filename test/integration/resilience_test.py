@@ -297,8 +297,8 @@ class ResilienceTest(unittest.TestCase):
         self.start(serve, upstream="breakers: {requests: 1}",
                    route="retry: {per_try_timeout: 50ms, hedge: true}")
         client = self.client().send(get())
-        wait_until(lambda: self.metric("sluice_upstream_overflows_total", 'limit="requests"') > 0,
-                   "the hedge")
+        overflows = 'sluice_upstream_overflows_total{limit="requests"}'
+        wait_until(lambda: self.proxy.metric(overflows) > 0, "the hedge")
         go_on.set()
         self.assertEqual(client.response().body, b"first")
 
@@ -315,7 +315,7 @@ class ResilienceTest(unittest.TestCase):
                    route="retry: {per_try_timeout: 500ms, hedge: true}")
         self.assertEqual([self.exchange(get()).body for _ in range(4)], [b"ok"] * 4)
         self.assertEqual(
-            self.metric("sluice_upstream_ejections_total", 'cause="consecutive_5xx"'), 1)
+            self.proxy.metric('sluice_upstream_ejections_total{cause="consecutive_5xx"}'), 1)
 
 
 if __name__ == "__main__":

@@ -189,10 +189,10 @@ class TcpTest(StreamCase):
             client = self.connect(proxy)
             self.assertEqual(client.read_exactly(4), b"here")
             client.close()
-        self.assertEqual(self.metric(proxy, "sluice_upstream_ejections_total",
-                                     'cause="consecutive_5xx"'), 1)
-        self.assertEqual(self.metric(proxy, "sluice_upstream_connect_failures_total",
-                                     'reason="refused"'), 2)
+        self.assertEqual(
+            proxy.metric('sluice_upstream_ejections_total{cause="consecutive_5xx"}'), 1)
+        self.assertEqual(
+            proxy.metric('sluice_upstream_connect_failures_total{reason="refused"}'), 2)
 
     def test_connections_go_to_the_subset_of_their_route(self):
         one, two = self.server(say(b"one")), self.server(say(b"two"))
