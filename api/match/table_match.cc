@@ -335,6 +335,7 @@ Table::Ahead Table::LookAhead(absl::string_view host, absl::string_view path) co
   Ahead ahead;
   if (root_->size <= kCached) return ahead;
   if (!root_->hosts.empty()) {
+    if (host.empty()) return ahead;  // Not known yet: any place would be the wrong one.
     std::array<char, kMaxHostSize> buffer;
     ahead.search_ = root_->hosts.LookAhead(HashText(HostKey(host, buffer.data())));
   } else if (root_->any_host && path.size() > 1 && path[0] == '/') {
