@@ -46,8 +46,6 @@ Exchange::Exchange(Worker& worker, ListenerState& listener, http::ServerStream& 
 }
 
 Exchange::~Exchange() {
-  if (route_ != nullptr) worker_.pins.Unpin(route_->pin_slot);
-  if (global_ != nullptr) worker_.pins.Unpin(global_->pin_slot);
   --worker_.active_exchanges;
   worker_.metrics.Subtract(listener_.metrics, observe::ListenerMetric::kRequestsActive);
 }
@@ -115,7 +113,7 @@ void Exchange::OnRequestHead(bool end) {
   if (!request_.upgrade.empty() && !CheckUpgrade()) return;
   if (rules.global != nullptr) {
     global_ = rules.global.get();
-    worker_.pins.Pin(global_->pin_slot);
+    global_pin_.Take(worker_.pins, global_->pin_slot);
   }
   chain_.Begin(global_ == nullptr ? nullptr : global_->chain.get(),
                has_route ? route_->early.get() : nullptr);
@@ -195,7 +193,7 @@ match::RequestView ViewOf(const http::RequestHead& head, const net::IpAddress& c
 bool Exchange::MatchRoute() {
   if (!listener_.rules->routes.Match(ViewOf(request_, client_ip_), &match_)) return false;
   route_ = reinterpret_cast<const CompiledRoute*>(match_.payload);
-  worker_.pins.Pin(route_->pin_slot);
+  route_pin_.Take(worker_.pins, route_->pin_slot);
   worker_.metrics.PrefetchPlace(route_->metrics);
   route_name_ = route_->name;
   if (route_->has_split) {

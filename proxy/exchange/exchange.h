@@ -217,9 +217,12 @@ class Exchange final : public plugins::Stream,
   http::ServerStream& client_;
   net::Block* const block_;
   http::Arena arena_;
+  // Before what uses what they pin, so that they go last.
+  Pin route_pin_;
+  Pin global_pin_;
   plugins::ChainRun chain_;
-  const CompiledRoute* route_ = nullptr;           // Pinned.
-  const GlobalChain* global_ = nullptr;            // Pinned.
+  const CompiledRoute* route_ = nullptr;
+  const GlobalChain* global_ = nullptr;
   std::shared_ptr<const plugins::Chain> overlay_;  // The late chain, where a consumer has its own.
   match::Table::Ahead ahead_;
   match::MatchResult match_;

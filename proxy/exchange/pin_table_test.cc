@@ -9,22 +9,53 @@
 namespace sluice::exchange {
 namespace {
 
-TEST(PinTableTest, ASlotCountsItsPins) {
+TEST(PinTableTest, HoldersAreCountedBeforeAnotherGenerationIsServed) {
   PinTable pins;
   pins.Cover(7);
-  pins.Pin(7);
-  pins.Pin(7);
+  Pin one;
+  Pin other;
+  one.Take(pins, 7);
+  other.Take(pins, 7);
+  pins.CountHolders();
   EXPECT_EQ(pins.CountFromAnyThread(7), 2u);
-  pins.Unpin(7);
-  pins.Unpin(7);
+  one.Release();
+  EXPECT_EQ(pins.CountFromAnyThread(7), 1u);
+  other.Release();
   EXPECT_EQ(pins.CountFromAnyThread(7), 0u);
+}
+
+TEST(PinTableTest, AHolderIsCountedOnce) {
+  PinTable pins;
+  pins.Cover(7);
+  Pin pin;
+  pin.Take(pins, 7);
+  pins.CountHolders();
+  pins.CountHolders();
+  EXPECT_EQ(pins.CountFromAnyThread(7), 1u);
+}
+
+TEST(PinTableTest, WhoEndsUnderTheSameGenerationIsNeverCounted) {
+  PinTable pins;
+  pins.Cover(3);
+  auto first = std::make_unique<Pin>();
+  auto middle = std::make_unique<Pin>();
+  auto last = std::make_unique<Pin>();
+  for (const auto& pin : {first.get(), middle.get(), last.get()}) pin->Take(pins, 3);
+  middle.reset();
+  last.reset();
+  pins.CountHolders();
+  EXPECT_EQ(pins.CountFromAnyThread(3), 1u);
+  first.reset();
+  EXPECT_EQ(pins.CountFromAnyThread(3), 0u);
 }
 
 TEST(PinTableTest, SlotsOfDifferentChunksAreApart) {
   PinTable pins;
   pins.Cover(1);
   pins.Cover(PinTable::kChunk + 1);
-  pins.Pin(PinTable::kChunk + 1);
+  Pin pin;
+  pin.Take(pins, PinTable::kChunk + 1);
+  pins.CountHolders();
   EXPECT_EQ(pins.CountFromAnyThread(1), 0u);
   EXPECT_EQ(pins.CountFromAnyThread(PinTable::kChunk + 1), 1u);
 }
@@ -52,15 +83,14 @@ TEST(PinTableTest, WhatIsNotCountedIsNotUsed) {
     Object* serving = nullptr;
     while (!stop.load(std::memory_order_acquire)) {
       Object* newest = published.load(std::memory_order_acquire);
-      // A request that began under the one before holds it a little longer than it is served.
-      Object* before = serving;
-      if (before != nullptr) pins.Pin(before->slot);
+      // A request that began under the one before uses it a little longer than it is served.
+      Object* const before = serving;
+      Pin pin;
+      if (before != nullptr) pin.Take(pins, before->slot);
+      pins.CountHolders();
       serving = newest;
       if (serving != nullptr) adopted.store(serving->slot, std::memory_order_release);
-      if (before != nullptr) {
-        ++before->uses;
-        pins.Unpin(before->slot);
-      }
+      if (before != nullptr) ++before->uses;
     }
   });
 

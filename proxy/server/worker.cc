@@ -67,6 +67,7 @@ void Worker::ApplyFromAnyThread(std::shared_ptr<const runtime::Snapshot> snapsho
 
 void Worker::Apply(std::shared_ptr<const runtime::Snapshot> snapshot,
                    std::vector<runtime::ClusterStep>& steps, std::vector<NewSocket>& sockets) {
+  exchange_.pins.CountHolders();
   // One turn: no request sees half of it.
   for (runtime::ClusterStep& step : steps) ApplyCluster(step);
   ApplyListeners(*snapshot, sockets);

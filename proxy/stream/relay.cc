@@ -241,7 +241,8 @@ void Relay::End(absl::string_view details, bool aborts) {
   LetGoOfEndpoint();
   if (route_ != nullptr) {
     worker_.metrics.Subtract(route_->metrics, StreamRouteMetric::kConnectionsActive);
-    worker_.pins.Unpin(std::exchange(route_, nullptr)->pin_slot);
+    route_ = nullptr;
+    route_pin_.Release();
   }
   host_.OnClosed(*this);
 }

@@ -137,7 +137,8 @@ class Relay final : public http::ServerCodec, private event::Task {
   size_t hello_needed_ = 0;
   std::string server_name_;
 
-  const CompiledStreamRoute* route_ = nullptr;  // Pinned.
+  exchange::Pin route_pin_;
+  const CompiledStreamRoute* route_ = nullptr;
   upstream::ClusterRef cluster_;                // Until there is a connection.
   // As of the last attempt; the members below refer to them.
   std::shared_ptr<const upstream::Settings> settings_;

@@ -81,7 +81,7 @@ void Relay::ChooseRoute(absl::string_view server_name) {
   match::MatchResult result;
   if (!rules->routes.Match(view, &result)) return End("no_route", /*aborts=*/false);
   route_ = reinterpret_cast<const CompiledStreamRoute*>(result.payload);
-  worker_.pins.Pin(route_->pin_slot);
+  route_pin_.Take(worker_.pins, route_->pin_slot);
   worker_.metrics.Add(route_->metrics, StreamRouteMetric::kConnections);
   worker_.metrics.Add(route_->metrics, StreamRouteMetric::kConnectionsActive);
   if (hello_.size() > 0) {
