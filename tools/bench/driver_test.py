@@ -4,7 +4,7 @@ import json
 import pathlib
 import unittest
 
-from driver import envoy_config, measure, peers, report, site, statistics_of
+from driver import envoy_config, measure, peers, report, site, sluice_peer, statistics_of
 
 
 class StatisticsTest(unittest.TestCase):
@@ -53,7 +53,7 @@ class ConfigurationTest(unittest.TestCase):
     def test_each_proxy_writes_every_feature(self):
         nginx = peers.Nginx().files(self.everything, 1, 2, self.home)["nginx.conf"]
         haproxy = peers.Haproxy().files(self.everything, 1, 2, self.home)["haproxy.cfg"]
-        sluice = peers.Sluice(pathlib.Path("x")).files(self.everything, 1, 2, self.home)
+        sluice = sluice_peer.Sluice(pathlib.Path("x")).files(self.everything, 1, 2, self.home)
         for text in (nginx, haproxy, sluice["sluice.yaml"]):
             self.assertIn(site.API_KEY, text)
             self.assertIn("127.0.0.0/8", text)
@@ -63,7 +63,7 @@ class ConfigurationTest(unittest.TestCase):
         wanted = site.Site("grpc", tls="ecdsa", http2=True, grpc=True)
         nginx = peers.Nginx().files(wanted, 1, 2, self.home)
         haproxy = peers.Haproxy().files(wanted, 1, 2, self.home)
-        sluice = peers.Sluice(pathlib.Path("x")).files(wanted, 1, 2, self.home)
+        sluice = sluice_peer.Sluice(pathlib.Path("x")).files(wanted, 1, 2, self.home)
         envoy = envoy_config.files(wanted, 1, 2, self.home, False)
         self.assertIn("listen 127.0.0.1:1 ssl http2", nginx["nginx.conf"])
         self.assertIn("grpc_pass", nginx["nginx.conf"])

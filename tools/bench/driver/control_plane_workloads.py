@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from . import machine, statistics_of
 from .control_plane import ControlPlane
 from .measure import Bench, BenchError, progress
-from .peers import Peer
+from .peer import Peer
 from .workloads import Section
 
 # What fleetsim prints, by the names of the report's columns.

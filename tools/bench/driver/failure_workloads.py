@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from . import machine
 from .measure import Bench, Load, Subject, progress, values_of
-from .peers import Peer
+from .peer import Peer
 from .site import Site
 from .workloads import Section, configurations_of
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from . import machine, site, statistics_of
-from .peers import Peer, Running
+from .peer import Peer, Running
 
 # Above this share of one CPU used by processes that do not belong to the run, it is left out.
 FOREIGN_SHARE = 0.10

@@ -7,7 +7,7 @@ import http.server
 import ssl
 import threading
 
-from .peers import Running
+from .peer import Running
 from .site import API_KEY
 
 _BODY = b"probe"

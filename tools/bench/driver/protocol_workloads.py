@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from .measure import Bench, BenchError, Load, Subject, progress, values_of
-from .peers import Peer
+from .peer import Peer
 from .site import Site
 from .workloads import (Section, base_of, comparison_header, comparison_rows, configurations_of,
                         latency_rows, LATENCY_HEADER, start_all)

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from .measure import Bench, Load, Subject, progress, values_of
-from .peers import Peer
+from .peer import Peer
 from .site import Site
 from .workloads import Section, comparison_rows, configurations_of, base_of, start_all
 

@@ -12,10 +12,11 @@ from . import machine, statistics_of
 from .changes import changer_of
 from .measure import (Bench, BenchError, Load, Subject, progress, ratios, syscalls_per_request,
                       values_of)
-from .peers import ManagedSluice, Peer, Running
+from .peer import Peer, Running
 from .probe import missing_features
 from .site import (API_KEY, REALISTIC_REQUEST_HEADERS, REALISTIC_RESPONSE_HEADERS, RouteSpec, Site,
                    literal_and_pattern_routes, regex_routes, request_paths)
+from .sluice_peer import ManagedSluice
 
 
 @dataclasses.dataclass
