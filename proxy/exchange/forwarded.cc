@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "base/append.h"
 
 namespace sluice::exchange {
 namespace {
@@ -40,8 +41,7 @@ absl::string_view JoinForwardedFor(http::RequestHead& head) {
       *p++ = ',';
       *p++ = ' ';
     }
-    std::memcpy(p, e->value_data, e->value_size);
-    p += e->value_size;
+    p = Append(e->value(), p);
   }
   return absl::string_view(joined, static_cast<size_t>(p - joined));
 }

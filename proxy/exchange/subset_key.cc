@@ -1,6 +1,6 @@
 #include "proxy/exchange/subset_key.h"
 
-#include <cstring>
+#include "base/append.h"
 
 namespace sluice::exchange {
 namespace {
@@ -9,11 +9,6 @@ using Part = upstream::SubsetChoice::Part;
 
 absl::string_view ValueOf(const Part& part, const http::HeaderMap& headers) {
   return part.header.empty() ? absl::string_view(part.value) : headers.Get(part.header);
-}
-
-char* Put(absl::string_view text, char* out) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
 }
 
 }  // namespace
@@ -30,9 +25,9 @@ absl::string_view SubsetKeyOf(const upstream::SubsetChoice& choice, const http::
   char* const key = arena.Allocate(size, 1);
   char* out = key;
   for (const Part& part : choice.parts) {
-    out = Put(part.label, out);
+    out = Append(part.label, out);
     *out++ = '=';
-    out = Put(ValueOf(part, headers), out);
+    out = Append(ValueOf(part, headers), out);
     *out++ = '\0';
   }
   return absl::string_view(key, size);

@@ -7,12 +7,13 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
+#include <initializer_list>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "base/append.h"
 #include "proxy/net/buffer.h"
 
 namespace sluice::http {
@@ -45,10 +46,20 @@ class Arena {
     return new (Allocate(sizeof(T), alignof(T))) T(std::forward<Args>(args)...);
   }
 
+  // One behind the other, in memory that lives as long as the request.
+  absl::string_view Join(std::initializer_list<absl::string_view> parts) {
+    size_t size = 0;
+    for (const absl::string_view part : parts) size += part.size();
+    char* const out = Allocate(size, 1);
+    char* end = out;
+    for (const absl::string_view part : parts) end = Append(part, end);
+    return absl::string_view(out, size);
+  }
+
   // A copy that lives as long as the request.
   absl::string_view Copy(absl::string_view text) {
     char* out = Allocate(text.size(), 1);
-    std::memcpy(out, text.data(), text.size());
+    Append(text, out);
     return absl::string_view(out, text.size());
   }
 

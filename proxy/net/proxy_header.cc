@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/strings/match.h"
+#include "base/append.h"
 
 namespace sluice::net {
 namespace {
@@ -142,11 +143,6 @@ ProxyHeader ParseBinary(absl::string_view bytes) {
   header.tlvs_at = kFixedSize + addresses;
   header.status = Status::kComplete;
   return header;
-}
-
-char* Append(absl::string_view text, char* out) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
 }
 
 // As the IPv6 address that it is mapped to.

@@ -3,6 +3,7 @@
 // served, with a part for numbers and addresses: a long path must not cost the status. So a line is
 // whole whatever a client sends, and JSON stays JSON.
 #include "proxy/observe/access_log_format.h"
+#include "base/append.h"
 
 #include <arpa/inet.h>
 
@@ -277,11 +278,6 @@ static_assert(kMaxFlagText <= kMaxShort);
 bool IsLocal(LogField field) {
   return field == LogField::kLocalAddress || field == LogField::kLocalIp ||
          field == LogField::kLocalPort;
-}
-
-char* Append(absl::string_view text, char* out) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
 }
 
 // Bytes left for values beyond their shortest form.

@@ -1,6 +1,7 @@
 // Most values need no escape at all, so both copy eight bytes at a time while the eight are plain,
 // and look closer only at what is not.
 #include "proxy/observe/escape.h"
+#include "base/append.h"
 
 #include <cstdint>
 #include <cstring>
@@ -44,8 +45,7 @@ void CopyPlain(const char*& in, const char* in_end, char*& out, const char* out_
 
 bool Append(absl::string_view text, char*& out, const char* out_end) {
   if (out_end - out < static_cast<ptrdiff_t>(text.size())) return false;
-  std::memcpy(out, text.data(), text.size());
-  out += text.size();
+  out = sluice::Append(text, out);
   return true;
 }
 

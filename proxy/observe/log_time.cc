@@ -1,7 +1,8 @@
 #include "proxy/observe/log_time.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "base/append.h"
 
 namespace sluice::observe {
 
@@ -72,8 +73,7 @@ class TimeWriter {
       end_ = out_;
       return;
     }
-    std::memcpy(out_, text.data(), text.size());
-    out_ += text.size();
+    out_ = Append(text, out_);
   }
 
   // The last `digits` digits.

@@ -141,7 +141,9 @@ bool MetricRegistry::Next(Scope scope, std::optional<std::string>* key, Sample* 
   const ScopeInfo& info = InfoOf(scope);
   auto it = key->has_value() ? keys.upper_bound(**key) : keys.begin();
   if (it == keys.end()) return false;
-  const auto is_shown = [&] { return info.shows_unused || IsUsed(it->second); };
+  const auto is_shown = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return info.shows_unused || IsUsed(it->second);
+  };
   for (size_t passed = 0; !is_shown() && passed < kMaxPassedOver; ++passed) {
     if (std::next(it) == keys.end()) break;
     ++it;

@@ -1,9 +1,9 @@
 #include "proxy/observe/response_flags.h"
 
 #include <array>
-#include <cstring>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/append.h"
 
 namespace sluice::observe {
 
@@ -199,8 +199,7 @@ size_t WriteFlags(ResponseFlags flags, char* out) {
   for (const FlagInfo& info : kFlags) {
     if (!flags.Has(info.flag)) continue;
     if (out != begin) *out++ = ',';
-    std::memcpy(out, info.code.data(), info.code.size());
-    out += info.code.size();
+    out = Append(info.code, out);
   }
   return static_cast<size_t>(out - begin);
 }

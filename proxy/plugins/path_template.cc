@@ -1,13 +1,13 @@
 #include "proxy/plugins/path_template.h"
 
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/match/normalise.h"
+#include "base/append.h"
 
 namespace sluice::plugins {
 namespace {
@@ -105,10 +105,7 @@ std::optional<absl::string_view> PathTemplate::Render(Stream& stream) const {
   }
   char* const out = arena.Allocate(size, 1);
   char* p = out;
-  for (size_t i = 0; i < parts_.size(); ++i) {
-    if (!pieces[i].empty()) std::memcpy(p, pieces[i].data(), pieces[i].size());
-    p += pieces[i].size();
-  }
+  for (size_t i = 0; i < parts_.size(); ++i) p = Append(pieces[i], p);
   const absl::string_view path(out, size);
   if (HasDotSegment(path)) return std::nullopt;
   const match::NormalisedPath normal = match::Normalise(path, match::EscapedSlashes::kKeep, out);

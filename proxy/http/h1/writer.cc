@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/append.h"
+
 namespace sluice::http::h1 {
 namespace {
 
@@ -9,10 +11,7 @@ namespace {
 class Pen {
  public:
   explicit Pen(char* begin) : begin_(begin), pos_(begin) {}
-  void Text(absl::string_view text) {
-    std::memcpy(pos_, text.data(), text.size());
-    pos_ += text.size();
-  }
+  void Text(absl::string_view text) { pos_ = Append(text, pos_); }
   void Uint(uint64_t value) {
     char digits[20];
     int n = 0;
@@ -24,12 +23,10 @@ class Pen {
   }
   void Headers(const HeaderMap& headers) {
     headers.ForEach([this](const HeaderMap::Entry& entry) {
-      std::memcpy(pos_, entry.name_data, entry.name_size);
-      pos_ += entry.name_size;
+      Text(entry.name());
       *pos_++ = ':';
       *pos_++ = ' ';
-      std::memcpy(pos_, entry.value_data, entry.value_size);
-      pos_ += entry.value_size;
+      Text(entry.value());
       *pos_++ = '\r';
       *pos_++ = '\n';
     });

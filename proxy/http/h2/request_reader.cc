@@ -1,8 +1,7 @@
 #include "proxy/http/h2/request_reader.h"
 
-#include <cstring>
-
 #include "absl/strings/match.h"
+#include "base/append.h"
 #include "proxy/http/rules.h"
 
 namespace sluice::http::h2 {
@@ -179,8 +178,7 @@ void RequestReader::JoinCookies(RequestHead& head) const {
       *out++ = ';';
       *out++ = ' ';
     }
-    std::memcpy(out, e->value_data, e->value_size);
-    out += e->value_size;
+    out = Append(e->value(), out);
   }
   head.headers.Set(HeaderId::kCookie, absl::string_view(begin, static_cast<size_t>(out - begin)));
 }

@@ -1,10 +1,10 @@
 #include "proxy/plugins/headers/value_template.h"
 
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "base/append.h"
 #include "proxy/plugins/query.h"
 
 namespace sluice::plugins {
@@ -116,10 +116,7 @@ absl::string_view ValueTemplate::Render(Stream& stream) const {
     }
     char* const out = arena.Allocate(size, 1);
     char* p = out;
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      if (!values[i].empty()) std::memcpy(p, values[i].data(), values[i].size());
-      p += values[i].size();
-    }
+    for (size_t i = 0; i < parts_.size(); ++i) p = Append(values[i], p);
     whole = absl::string_view(out, size);
   }
   return absl::StripAsciiWhitespace(Harmless(whole, arena));

@@ -1,7 +1,5 @@
 #include "proxy/plugins/redirect/plugin.h"
 
-#include <cstring>
-#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -12,18 +10,6 @@
 
 namespace sluice::plugins {
 namespace {
-
-absl::string_view Join(std::initializer_list<absl::string_view> parts, http::Arena& arena) {
-  size_t size = 0;
-  for (const absl::string_view part : parts) size += part.size();
-  char* const out = arena.Allocate(size, 1);
-  char* p = out;
-  for (const absl::string_view part : parts) {
-    if (!part.empty()) std::memcpy(p, part.data(), part.size());
-    p += part.size();
-  }
-  return absl::string_view(out, size);
-}
 
 // "example.com" of "example.com:8080", "[::1]" of "[::1]:8080".
 absl::string_view WithoutPort(absl::string_view authority) {
@@ -72,10 +58,10 @@ Action Redirect::OnRequestHead(Stream& stream) {
   if (is_there) return Action::kContinue;
   const bool has_query = request.query && !settings_.strips_query;
   const absl::string_view location =
-      Join({origin.scheme, origin.host.empty() ? "" : "://", origin.host,
-            EncodeForUri(AsPath(*path), /*is_query=*/false, arena), has_query ? "?" : "",
-            has_query ? EncodeForUri(*request.query, /*is_query=*/true, arena) : ""},
-           arena);
+      arena.Join({origin.scheme, origin.host.empty() ? "" : "://", origin.host,
+                  EncodeForUri(AsPath(*path), /*is_query=*/false, arena), has_query ? "?" : "",
+                  has_query ? EncodeForUri(*request.query, /*is_query=*/true, arena) : ""},
+                 arena);
   stream.response().headers.Set(http::HeaderId::kLocation, location);
   stream.Reply({.status = settings_.status, .details = "redirect", .no_body = true});
   return Action::kStop;
