@@ -3,7 +3,6 @@
 // changed.
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/resource/problem.h"
+#include "api/validate/conflict.h"
 #include "api/validate/index.h"
 #include "api/validate/subset_check.h"
 #include "base/nearest.h"
@@ -42,50 +42,6 @@ bool Contains(const std::vector<Key>& sorted, const Key& key) {
 template <typename Id>
 bool HasId(const std::vector<Id>& ids, const Id& id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
-// Why something does not belong to a listener that it names.
-struct Misfit {
-  std::string problem;
-  std::string want;
-};
-
-std::optional<Misfit> MisfitOf(const Key& key, const Facts& facts, const Key& listener_key,
-                               const ListenerFacts& listener) {
-  const bool is_rule = key.kind == Kind::kGlobalRule;
-  if (facts.route == nullptr && !is_rule) return std::nullopt;
-  if (is_rule ? !listener.is_stream : listener.Serves(*facts.route)) return std::nullopt;
-  const std::string named =
-      absl::StrCat(KindName(listener_key.kind), " ", Quoted(listener_key.name));
-  if (is_rule || !facts.route->is_stream) {
-    return Misfit{absl::StrCat(named, " does not speak HTTP"),
-                  "a listener with protocol: http, or a StreamRoute"};
-  }
-  if (!listener.is_stream) {
-    return Misfit{absl::StrCat(named, " speaks HTTP"),
-                  "a listener with protocol: tcp or tls_passthrough, or a Route"};
-  }
-  return Misfit{absl::StrCat("clients of ", named, " ask for no server"),
-                "no server_names, or tls or protocol: tls_passthrough on the listener"};
-}
-
-bool RoutesMeet(const RouteFacts& a, const RouteFacts& b) {
-  return Overlap(a.listeners, b.listeners) && Overlap(a.groups, b.groups);
-}
-
-bool IsWildcard(const HostPort& address) {
-  return address.ToString() == absl::StrCat(address.is_ipv6 ? "[::]:" : "0.0.0.0:", address.port);
-}
-
-// The kernel binds an address beside all addresses of its family only for sockets that share, and
-// then each takes connections meant for the other.
-bool AddressesClash(const HostPort& a, const HostPort& b) {
-  if (a.port != b.port || a.is_ipv6 != b.is_ipv6) return false;
-  return a.ToString() == b.ToString() || IsWildcard(a) || IsWildcard(b);
-}
-
-bool ListenersClash(const ListenerFacts& a, const ListenerFacts& b) {
-  return AddressesClash(a.address, b.address) && Overlap(a.groups, b.groups);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "proxy/main/file_source.h"
 
+#include <malloc.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -74,6 +75,13 @@ void FileSource::Resume() {
 }
 
 bool FileSource::Read() {
+  const bool is_good = Load();
+  // The tree of a large file takes many times what is made of it.
+  malloc_trim(0);
+  return is_good;
+}
+
+bool FileSource::Load() {
   resource::ReadOptions options;
   options.resolve_secret = &resource::ReadSecret;
   resource::ReadResult read = resource::ReadPath(path_, options);

@@ -33,6 +33,7 @@ class FileSource final : private event::Handler {
   void OnEvents(uint32_t events) override;
   void OnSettled();
   bool Read();
+  bool Load();
   void Watch();
 
   event::Loop& loop_;

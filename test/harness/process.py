@@ -183,18 +183,20 @@ def sluicectl(grpc_port, *arguments, stdin=None, status=0, program=None, environ
 
 
 class Proxy(_ShowingProcess):
-    """sluice-proxy that serves `config`, in which {port} is the listener's."""
+    """sluice-proxy that serves `config`, in which {port} is the listener's; in `group`, a
+    MemoryGroup, if one is given."""
 
-    def __init__(self, config, workers=1, extra=(), environment=None):
+    def __init__(self, config, workers=1, extra=(), environment=None, group=None):
         self.port = free_port()
         self.admin_port = free_port()
         self.directory = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.directory.name, "config.yaml")
         self._generation = 0
         self.write(config)
-        super().__init__([
+        command = [
             runfile("proxy/main/sluice-proxy"), "--config", self.path, "--workers", str(workers),
-            "--admin-listen", "127.0.0.1:%d" % self.admin_port, *extra], environment)
+            "--admin-listen", "127.0.0.1:%d" % self.admin_port, *extra]
+        super().__init__(group.command(*command) if group else command, environment)
         self.wait_for_line("serving generation 1")
 
     def write(self, config):

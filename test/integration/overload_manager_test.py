@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from harness.h2 import NO_ERROR, Http2Client
+from harness.memory_group import MemoryGroup
 from harness.process import Proxy, wait_until
 from harness.raw import Client, Server
 
@@ -58,14 +59,14 @@ def send_forever(server, connection):
 
 
 class OverloadManagerCase(unittest.TestCase):
-    def start(self, *extra):
+    def start(self, *extra, group=None):
         self.upstream = Server(send_forever)
         self.addCleanup(self.upstream.close)
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.state = directory.name
         self.proxy = Proxy(CONFIG % self.upstream.port, workers=2,
-                           extra=("--state-dir", self.state, *extra))
+                           extra=("--state-dir", self.state, *extra), group=group)
         self.addCleanup(self.proxy.stop)
 
     def press(self, percent):
@@ -160,10 +161,7 @@ class LevelTest(OverloadManagerCase):
 
 
 class LimitTest(OverloadManagerCase):
-    def test_slow_readers_keep_it_below_the_limit_and_others_are_served(self):
-        self.start("--memory-limit", "96MiB", "--buffer-memory", "512MiB")
-        page = json.loads(self.proxy.page("/overload"))
-        self.assertEqual(page["memory"]["source"], "--memory-limit")
+    def read_slowly_until_it_has_to_act(self):
         self.upstream.limit_receive_buffer(4096)
         readers = []
         self.addCleanup(lambda: [reader.close() for reader in readers])
@@ -184,11 +182,33 @@ class LimitTest(OverloadManagerCase):
             self.assertLess(len(readers), 2000)
         for _ in range(200):
             add_reader()
-        self.assertLess(self.proxy.memory("VmHWM"), 110 * MEBIBYTE)
+        return readers
+
+    def check_recovery(self, readers):
         for reader in readers:
             reader.close()
         wait_until(lambda: not self.actions(), "it to recover", 60)
         self.assertEqual(self.statuses(), [200, 200, 200])
+
+    def memory(self):
+        return json.loads(self.proxy.page("/overload"))["memory"]
+
+    def test_slow_readers_keep_it_below_the_limit_and_others_are_served(self):
+        self.start("--memory-limit", "96MiB", "--buffer-memory", "512MiB")
+        self.assertEqual(self.memory()["source"], "--memory-limit")
+        readers = self.read_slowly_until_it_has_to_act()
+        self.assertLess(self.proxy.memory("VmHWM"), 110 * MEBIBYTE)
+        self.check_recovery(readers)
+
+    def test_the_kernel_never_has_to_kill_in_a_control_group(self):
+        group = MemoryGroup(96 * MEBIBYTE)
+        self.addCleanup(group.close)
+        self.start("--buffer-memory", "512MiB", group=group)
+        self.assertTrue(self.memory()["source"].endswith(group.limit_file), self.memory())
+        self.assertEqual(self.memory()["limit"], 96 * MEBIBYTE)
+        readers = self.read_slowly_until_it_has_to_act()
+        self.assertFalse(group.killed())
+        self.check_recovery(readers)
 
     def test_without_protection_there_is_none(self):
         self.start("--no-overload-protection")
