@@ -288,6 +288,9 @@ ssl_verify_result_t ServerContext::OnVerify(SSL* ssl, uint8_t* out_alert) {
     session.RefusePeer("subject_alt_name_not_allowed");
     return ssl_verify_invalid;
   }
+  // Who comes back with the session is not asked for the certificate again.
+  SSL_SESSION* const proven = SSL_get_session(ssl);
+  SSL_SESSION_set_timeout(proven, std::min(SSL_SESSION_get_timeout(proven), verdict.seconds_left));
   return ssl_verify_ok;
 }
 

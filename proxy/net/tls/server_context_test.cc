@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "proxy/net/tls/client_context.h"
 #include "proxy/net/tls/testing/authority.h"
 #include "proxy/net/tls/testing/pair.h"
@@ -174,6 +176,22 @@ TEST_F(ServerContextTest, AClientsCertificateIsSeenAfterResumption) {
   EXPECT_TRUE(server_->is_resumed());
   ASSERT_NE(server_->peer(), nullptr);
   EXPECT_EQ(server_->peer()->subject, "CN=alice");
+}
+
+TEST_F(ServerContextTest, ASessionDoesNotOutliveTheClientsCertificate) {
+  for (const Version version : {Version::kTls12, Version::kTls13}) {
+    Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
+           .client_auth = {{.trust = Trusted()}},
+           .max_version = version});
+    const auto alice = Load({.common_name = "alice", .seconds = 3});
+    ASSERT_TRUE(Connect("a.example", {.certificate = alice}));
+    const absl::Time deadline = absl::Now() + absl::Seconds(60);
+    while (ConnectAgain("a.example", {.certificate = alice})) {
+      ASSERT_LT(absl::Now(), deadline);
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    EXPECT_EQ(server_->failure(), "certificate_has_expired");
+  }
 }
 
 TEST_F(ServerContextTest, AClientWithoutTheRequiredCertificateIsRefused) {

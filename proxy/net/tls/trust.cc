@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -34,6 +35,14 @@ Trust::Verdict Failed(int error) {
   verdict.failure = absl::StrReplaceAll(absl::AsciiStrToLower(X509_verify_cert_error_string(error)),
                                         {{" ", "_"}, {"'", ""}});
   return verdict;
+}
+
+uint32_t SecondsLeft(const X509& certificate) {
+  int days = 0;
+  int seconds = 0;
+  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(&certificate)) != 1) return 0;
+  const int64_t left = int64_t{days} * 86'400 + seconds;
+  return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, UINT32_MAX));
 }
 
 }  // namespace
@@ -99,6 +108,7 @@ Trust::Verdict Trust::Verify(const STACK_OF(CRYPTO_BUFFER) * chain, Purpose purp
   Verdict verdict;
   verdict.ok = true;
   verdict.names = NamesOf(*leaf);
+  verdict.seconds_left = SecondsLeft(*leaf);
   return verdict;
 }
 

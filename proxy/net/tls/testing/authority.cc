@@ -75,6 +75,7 @@ Authority::Issued Authority::Issue(const Wish& wish) {
   const bssl::UniquePtr<EVP_PKEY> key = MakeKey(wish.is_rsa);
   const bssl::UniquePtr<X509> certificate =
       Begin(next_serial_++, wish.common_name, key.get(), wish.days);
+  if (wish.seconds != 0) X509_gmtime_adj(X509_getm_notAfter(certificate.get()), wish.seconds);
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate_.get()));
   AddExtension(certificate.get(), NID_ext_key_usage, "serverAuth,clientAuth");
   if (!wish.names.empty()) {

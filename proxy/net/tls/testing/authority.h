@@ -19,7 +19,8 @@ class Authority {
     std::vector<std::string>
         names;  // As OpenSSL writes them: "DNS:a.example", "URI:x://y", "IP:..."
     bool is_rsa = false;
-    int days = 1;  // Negative: expired so many days ago.
+    int days = 1;     // Negative: expired so many days ago.
+    int seconds = 0;  // Unless 0, good for so long instead.
   };
   struct Issued {
     std::string chain_pem;
