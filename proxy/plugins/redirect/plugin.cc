@@ -60,8 +60,7 @@ Action Redirect::OnRequestHead(Stream& stream) {
   const absl::string_view location =
       arena.Join({origin.scheme, origin.host.empty() ? "" : "://", origin.host,
                   EncodeForUri(AsPath(*path), /*is_query=*/false, arena), has_query ? "?" : "",
-                  has_query ? EncodeForUri(*request.query, /*is_query=*/true, arena) : ""},
-                 arena);
+                  has_query ? EncodeForUri(*request.query, /*is_query=*/true, arena) : ""});
   stream.response().headers.Set(http::HeaderId::kLocation, location);
   stream.Reply({.status = settings_.status, .details = "redirect", .no_body = true});
   return Action::kStop;
