@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/base/config.h"
 #include "absl/container/flat_hash_map.h"
@@ -12,6 +13,9 @@
 
 namespace sluice {
 namespace {
+
+// MADV_COLLAPSE, since Linux 6.1: at once, not when the kernel has come round to it.
+constexpr int kCollapse = 25;
 
 constexpr size_t kChunkSize = size_t{2} << 20;
 constexpr size_t kClasses = LinePool::kMaxPooled / LinePool::kLine;
@@ -64,6 +68,7 @@ class Pools {
     char* chunk = nullptr;
     size_t unused = 0;  // Bytes at the beginning of the chunk.
     Freed* free = nullptr;
+    bool is_on_small_pages = false;  // The chunk.
   };
 
   void AddChunk(Class& objects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -78,6 +83,10 @@ class Pools {
     munmap(begin + before + kChunkSize, kChunkSize - before);
     // Advice: without huge pages everything works, slower.
     if (objects.chunk != nullptr) madvise(begin + before, kChunkSize, MADV_HUGEPAGE);
+    if (std::exchange(objects.is_on_small_pages, objects.chunk == nullptr)) {
+      madvise(objects.chunk, kChunkSize, MADV_HUGEPAGE);
+      madvise(objects.chunk, kChunkSize, kCollapse);
+    }
     objects.chunk = begin + before;
     objects.unused = kChunkSize;
     owners_[reinterpret_cast<uintptr_t>(objects.chunk) / kChunkSize] = &objects;

@@ -4,7 +4,8 @@
 // What such a request waits for is memory, not instructions. So objects begin at a line of the
 // cache, share no line with others, and lie in chunks of 2 MiB that the kernel is asked to map as
 // one huge page each: else every object costs a walk of the page tables beside its own miss. The
-// first chunk of each size is left on small pages, so that a small configuration stays small.
+// first chunk of each size is left on small pages until there is a second, so that a small
+// configuration stays small.
 //
 // Each chunk holds objects of one size, a multiple of 64 bytes. Freed memory is kept for objects of
 // that size and not given back to the kernel. Sizes above kMaxPooled go to the general heap, and
@@ -21,7 +22,7 @@ namespace sluice {
 class LinePool {
  public:
   static constexpr size_t kLine = 64;
-  static constexpr size_t kMaxPooled = 1024;
+  static constexpr size_t kMaxPooled = 2048;
 
   // At a multiple of kLine. Ends the process if there is no memory.
   static void* Allocate(size_t size);

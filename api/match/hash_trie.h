@@ -25,36 +25,45 @@ namespace sluice::match {
 
 // A map of `Item`s, which know their own key. An Item has members `RefCount refs` and
 // `uint32_t hash`, `static void Destroy(Item*)`, and `int32_t max_priority`, of which the trie
-// keeps the highest.
+// keeps the highest. It may have `uint64_t hint() const`, which the trie keeps where it points to
+// the item: whoever looks ahead has it without a look at the item.
 //
 // Thread: any may read while another copies it or updates a copy; readers touch no count.
 // Ownership: shares its items with its copies.
 template <typename Item>
 class HashTrie {
+  enum Kind : uintptr_t { kItem = 0, kSparse = 1, kFull = 2, kList = 3 };
+  struct Slot {
+    uintptr_t to = 0;   // An item or a branch; the lowest two bits say which. 0 is no item.
+    uint64_t hint = 0;  // The item's.
+
+    bool is_empty() const { return to == 0; }
+  };
+
  public:
   static constexpr int32_t kNoPriority = std::numeric_limits<int32_t>::min();
 
   HashTrie() = default;
-  HashTrie(const HashTrie& other) : root_(other.root_) { Retain(root_); }
+  HashTrie(const HashTrie& other) : root_(other.root_) { Retain(root()); }
   HashTrie(HashTrie&& other) noexcept : root_(std::exchange(other.root_, 0)) {}
   HashTrie& operator=(HashTrie other) noexcept {
     std::swap(root_, other.root_);
     return *this;
   }
-  ~HashTrie() { Drop(root_); }
+  ~HashTrie() { Drop(root()); }
 
   bool empty() const { return root_ == 0; }
 
   // The only item, or null if there are none or several.
-  Item* only() const { return KindOf(root_) == kItem ? AsItem(root_) : nullptr; }
+  Item* only() const { return KindOf(root()) == kItem ? AsItem(root()) : nullptr; }
 
   // The highest of its items, kNoPriority if it is empty.
-  int32_t max_priority() const { return MaxPriority(root_); }
+  int32_t max_priority() const { return MaxPriority(root()); }
 
   // The item for which `is_it(item)` is true, of those with this hash; null if there is none.
   template <typename IsIt>
   const Item* Find(uint32_t hash, IsIt is_it) const {
-    Slot slot = root_;
+    Slot slot = root();
     for (uint32_t bits = hash;; bits >>= kBits) {
       const Branch* branch = AsBranch(slot);
       if (KindOf(slot) == kFull) {
@@ -77,8 +86,10 @@ class HashTrie {
   class Ahead {
    public:
     Ahead() = default;
-    // The item, if the search has come so far: that of this hash if there is one.
+    // The item, if the search has come so far: that of this hash if there is one. It is on its way
+    // into the cache.
     const Item* item() const { return KindOf(slot_) == kItem ? AsItem(slot_) : nullptr; }
+    uint64_t hint() const { return slot_.hint; }
     // Takes the next step, if there is one.
     void Advance() {
       if (KindOf(slot_) == kItem) return;
@@ -89,14 +100,14 @@ class HashTrie {
 
    private:
     friend class HashTrie;
-    uintptr_t slot_ = 0;  // As in the trie; 0: not found.
+    Slot slot_;  // As in the trie.
     uint32_t bits_ = 0;
   };
 
-  // The first step goes two levels down, whose 4,096 pointers are near anyway.
+  // The first step goes two levels down, whose 4,096 slots are near anyway.
   Ahead LookAhead(uint32_t hash) const {
     Ahead ahead;
-    ahead.slot_ = root_;
+    ahead.slot_ = root();
     ahead.bits_ = hash;
     for (int depth = 0; depth < 2 && KindOf(ahead.slot_) != kItem; ++depth) {
       ahead.slot_ = Child(ahead.slot_, ahead.bits_);
@@ -108,7 +119,7 @@ class HashTrie {
 
   template <typename Visit>
   void ForEach(Visit visit) const {
-    ForEachBelow(root_, visit);
+    ForEachBelow(root(), visit);
   }
 
   // Replaces the item for which `is_it` is true by what `change` makes of it. `change` gets null if
@@ -116,14 +127,12 @@ class HashTrie {
   // other owner if no other map shares it, and `hash` is the hash of what it returns.
   void Update(uint32_t hash, absl::FunctionRef<bool(const Item&)> is_it,
               absl::FunctionRef<Ref<Item>(Ref<Item>)> change) {
-    UpdateSlot(&root_, 0, {hash, is_it, change});
+    Slot slot = root();
+    UpdateSlot(&slot, 0, {hash, is_it, change});
+    root_ = slot.to;
   }
 
  private:
-  // A pointer to an item or to a branch; the lowest two bits say which. 0 is no item.
-  using Slot = uintptr_t;
-  enum Kind : uintptr_t { kItem = 0, kSparse = 1, kFull = 2, kList = 3 };
-
   static constexpr int kBits = 6;
   static constexpr uint32_t kMask = 63;
   static constexpr int kMaxDepth = 5;  // Here a branch is a list.
@@ -149,13 +158,22 @@ class HashTrie {
     absl::FunctionRef<Ref<Item>(Ref<Item>)> change;
   };
 
-  static Kind KindOf(Slot slot) { return static_cast<Kind>(slot & 3); }
-  static Branch* AsBranch(Slot slot) { return reinterpret_cast<Branch*>(slot & ~Slot{3}); }
-  static Item* AsItem(Slot slot) { return reinterpret_cast<Item*>(slot); }
+  Slot root() const { return {root_, 0}; }
+
+  static Kind KindOf(Slot slot) { return static_cast<Kind>(slot.to & 3); }
+  static Branch* AsBranch(Slot slot) { return reinterpret_cast<Branch*>(slot.to & ~uintptr_t{3}); }
+  static Item* AsItem(Slot slot) { return reinterpret_cast<Item*>(slot.to); }
   static Slot FromBranch(Branch* branch, Kind kind) {
-    return reinterpret_cast<Slot>(branch) | kind;
+    return {reinterpret_cast<uintptr_t>(branch) | kind, 0};
   }
-  static Slot FromItem(Ref<Item> item) { return reinterpret_cast<Slot>(item.Release()); }
+  static Slot FromItem(Ref<Item> item) {
+    Slot slot;
+    if constexpr (requires { item->hint(); }) {
+      if (item) slot.hint = item->hint();
+    }
+    slot.to = reinterpret_cast<uintptr_t>(item.Release());
+    return slot;
+  }
 
   static size_t Index(uint32_t hash, int depth) { return (hash >> (depth * kBits)) & kMask; }
   static uint64_t Bit(size_t index) { return uint64_t{1} << index; }
@@ -168,16 +186,16 @@ class HashTrie {
   }
 
   static int32_t MaxPriority(Slot slot) {
-    if (slot == 0) return kNoPriority;
+    if (slot.is_empty()) return kNoPriority;
     return KindOf(slot) == kItem ? AsItem(slot)->max_priority : AsBranch(slot)->max_priority;
   }
 
   static void Retain(Slot slot) {
-    if (slot == 0) return;
+    if (slot.is_empty()) return;
     KindOf(slot) == kItem ? AsItem(slot)->refs.Add() : AsBranch(slot)->refs.Add();
   }
   static void Drop(Slot slot) {
-    if (slot == 0) return;
+    if (slot.is_empty()) return;
     if (KindOf(slot) == kItem) {
       Ref<Item>::Adopt(AsItem(slot));
       return;
@@ -204,7 +222,7 @@ class HashTrie {
 
   template <typename Visit>
   static void ForEachBelow(Slot slot, Visit& visit) {
-    if (slot == 0) return;
+    if (slot.is_empty()) return;
     if (KindOf(slot) == kItem) {
       visit(*AsItem(slot));
       return;
@@ -246,7 +264,7 @@ class HashTrie {
     Branch* copy = NewBranch(to_full ? kMask + 1 : taken);
     copy->max_priority = branch->max_priority;
     copy->taken = branch->taken;
-    if (to_full) std::fill_n(copy->slots(), kMask + 1, 0);
+    if (to_full) std::fill_n(copy->slots(), kMask + 1, Slot());
     size_t rank = 0;
     for (size_t index = 0; index <= kMask; ++index) {
       if ((branch->taken & Bit(index)) == 0) continue;
@@ -257,18 +275,18 @@ class HashTrie {
     *slot = FromBranch(copy, to_full ? kFull : kSparse);
   }
 
-  // Of a branch; 0 for none, and for a list.
+  // Of a branch; an empty slot for none, and for a list.
   static Slot Child(Slot slot, uint32_t bits) {
     const Branch* branch = AsBranch(slot);
     if (KindOf(slot) == kFull) return branch->slots()[bits & kMask];
     const uint64_t bit = Bit(bits & kMask);
-    if (KindOf(slot) == kList || (branch->taken & bit) == 0) return 0;
+    if (KindOf(slot) == kList || (branch->taken & bit) == 0) return {};
     return branch->slots()[branch->Rank(bit)];
   }
 
   // What Child() of a branch reads, or the two lines that most items have.
   static void Fetch(Slot slot, uint32_t bits) {
-    const auto* begin = reinterpret_cast<const char*>(slot & ~Slot{3});
+    const auto* begin = reinterpret_cast<const char*>(AsBranch(slot));
     if (KindOf(slot) == kFull) {
       __builtin_prefetch(AsBranch(slot)->slots() + (bits & kMask));
     } else {
@@ -331,7 +349,7 @@ class HashTrie {
   }
 
   static void UpdateSlot(Slot* slot, int depth, const Request& request) {
-    if (*slot == 0) {
+    if (slot->is_empty()) {
       *slot = FromItem(request.change(Ref<Item>()));
     } else if (KindOf(*slot) == kList) {
       UpdateList(slot, request);
@@ -357,7 +375,7 @@ class HashTrie {
     const int32_t before = MaxPriority(*child);
     UpdateSlot(child, depth + 1, request);
     const int32_t after = MaxPriority(*child);
-    if (*child == 0) Remove(slot, index);
+    if (child->is_empty()) Remove(slot, index);
     Settle(slot, before, after);
   }
 
@@ -381,7 +399,7 @@ class HashTrie {
     const int32_t before = MaxPriority(*item);
     *item = FromItem(request.change(Ref<Item>::Adopt(AsItem(*item))));
     const int32_t after = MaxPriority(*item);
-    if (*item == 0) *item = list->slots()[--list->taken];
+    if (item->is_empty()) *item = list->slots()[--list->taken];
     Settle(slot, before, after);
   }
 
@@ -405,7 +423,8 @@ class HashTrie {
     branch->max_priority = highest;
   }
 
-  Slot root_ = 0;
+  // The first slot without its hint, which nobody asks for where all is near.
+  uintptr_t root_ = 0;
 };
 
 }  // namespace sluice::match

@@ -99,6 +99,10 @@ struct Node {
   // Views and copies of what it is made from.
   NodeParts Parts() const;
 
+  // The payload of the first path that ends here, or else of the first remainder, which lies behind
+  // those; 0 if there is none.
+  uint64_t hint() const { return end_count + rest_count != 0 ? ends().data()->payload : 0; }
+
   bool is_bare() const { return end_count + rest_count + regex_count == 0; }
 
   // Brings max_priority up to date after a change of children.

@@ -346,14 +346,9 @@ Table::Ahead Table::LookAhead(absl::string_view host, absl::string_view path) co
 }
 
 uint64_t Table::Ahead::Advance() {
-  const Node* const node = search_.item();
-  if (node == nullptr) {
-    search_.Advance();
-    return 0;
-  }
-  // Of paths that end there, or else of remainders, which lie behind them.
-  const bool has_entry = node->end_count + node->rest_count != 0;
-  const uint64_t payload = has_entry ? node->ends().data()->payload : 0;
+  search_.Advance();
+  if (search_.item() == nullptr) return 0;
+  const uint64_t payload = search_.hint();
   search_ = {};
   return payload;
 }
