@@ -98,6 +98,11 @@ struct ListenerRules {
   std::vector<net::IpRange> trusted_proxies;
   std::shared_ptr<const net::tls::ServerContext> tls;  // Null: plain.
   ForwardClientCert forward_client_cert;
+
+  // Of `routes`, by a request's target as it came.
+  match::Table::Ahead LookAhead(absl::string_view target) const {
+    return routes.LookAhead("", target.substr(0, target.find('?')));
+  }
 };
 
 }  // namespace sluice::exchange

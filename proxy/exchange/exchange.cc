@@ -77,7 +77,8 @@ bool Exchange::IsMisdirected(const ListenerRules& rules) const {
 
 void Exchange::OnRequestTarget(absl::string_view target) {
   if (listener_.rules == nullptr) return;
-  ahead_ = listener_.rules->routes.LookAhead("", target.substr(0, target.find('?')));
+  ahead_ = listener_.rules->LookAhead(target);
+  FetchAhead();
 }
 
 void Exchange::FetchAhead() {

@@ -154,12 +154,12 @@ absl::string_view Exchange::AuthorityFor(const upstream::Settings& settings,
 void Exchange::SendRequestHead(Attempt& attempt) {
   const absl::string_view client_authority = request_.authority;
   request_.authority = AuthorityFor(attempt.cluster().settings(), attempt.endpoint());
-  // They are wanted when the response is there.
-  worker_.metrics.PrefetchCells(route_->metrics);
   attempt.MarkStarted();
   const bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
   attempt.sent = {.has_head = true, .has_end = end};
   attempt.stream()->SendHead(request_, end);
+  // Counted on when the response is there; where they are has come by now.
+  worker_.metrics.PrefetchCells(route_->metrics);
   request_.authority = client_authority;
   if (!end) PumpRequestBody(attempt);
 }

@@ -136,6 +136,9 @@ class StreamAcceptor {
   // with 503. The exchange lives until it calls Release() or Reset() of the stream, or the codec
   // OnClientReset() of it.
   virtual ServerStreamEvents* NewStream(ServerStream& stream) = 0;
+  // A head is being read whose target this is, valid during the call. For what is better begun even
+  // before there is an exchange; perhaps there will be none.
+  virtual void OnTargetRead(absl::string_view target) {}
 
  protected:
   ~StreamAcceptor() = default;

@@ -259,4 +259,9 @@ http::ServerStreamEvents* WorkerListener::NewStream(http::ServerStream& stream) 
   return exchange;
 }
 
+void WorkerListener::OnTargetRead(absl::string_view target) {
+  // By the time that the exchange does the same, the first step has been taken.
+  if (state_.rules != nullptr) state_.rules->LookAhead(target);
+}
+
 }  // namespace sluice::server

@@ -111,6 +111,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   void OnHttp2Error(uint32_t code) override;
   void OnClosed(http::ServerCodec& connection) override;
   http::ServerStreamEvents* NewStream(http::ServerStream& stream) override;
+  void OnTargetRead(absl::string_view target) override;
   void OnProxyHeader(net::ProxyHeaderReader& reader, net::Transport transport,
                      const net::Address& client) override;
   void OnNoProxyHeader(net::ProxyHeaderReader& reader, bool is_late) override;

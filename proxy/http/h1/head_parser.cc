@@ -163,9 +163,8 @@ ParseResult ParseStatusLine(const char*& p, const char* end, RawHead& out) {
   return kComplete;
 }
 
-using LineParser = ParseResult (*)(const char*&, const char*, RawHead&);
-
-ParseResult ParseHead(LineParser line, absl::string_view input, const HeadLimits& limits,
+template <typename LineParser>
+ParseResult ParseHead(const LineParser& line, absl::string_view input, const HeadLimits& limits,
                       RawHead& out) {
   // Whatever lies beyond the limit is not looked at: a head that is not complete by then is too
   // large.
@@ -184,8 +183,14 @@ ParseResult ParseHead(LineParser line, absl::string_view input, const HeadLimits
 
 }  // namespace
 
-ParseResult ParseRequestHead(absl::string_view input, const HeadLimits& limits, RawHead& out) {
-  return ParseHead(ParseRequestLine, input, limits, out);
+ParseResult ParseRequestHead(absl::string_view input, const HeadLimits& limits, RawHead& out,
+                             absl::FunctionRef<void(absl::string_view)> on_target) {
+  const auto line = [&](const char*& p, const char* end, RawHead& head) {
+    const ParseResult result = ParseRequestLine(p, end, head);
+    if (result.status == ParseStatus::kComplete) on_target(head.target);
+    return result;
+  };
+  return ParseHead(line, input, limits, out);
 }
 
 ParseResult ParseResponseHead(absl::string_view input, const HeadLimits& limits, RawHead& out) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "proxy/http/header_id.h"
 #include "proxy/http/server_settings.h"
@@ -41,7 +42,10 @@ struct ParseResult {
   LocalError error{0, nullptr};  // Of kError: what to answer, for requests.
 };
 
-ParseResult ParseRequestHead(absl::string_view input, const HeadLimits& limits, RawHead& out);
+// `on_target` is called once the request line is known, before the headers are looked at.
+ParseResult ParseRequestHead(
+    absl::string_view input, const HeadLimits& limits, RawHead& out,
+    absl::FunctionRef<void(absl::string_view)> on_target = [](absl::string_view) {});
 ParseResult ParseResponseHead(absl::string_view input, const HeadLimits& limits, RawHead& out);
 // A trailer section: header lines and the empty line.
 ParseResult ParseTrailers(absl::string_view input, const HeadLimits& limits, RawHead& out);

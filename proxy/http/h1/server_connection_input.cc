@@ -176,7 +176,9 @@ bool ServerConnection::ConsumeHead(const char*& begin, const char* end) {
   const absl::string_view input(begin, static_cast<size_t>(end - begin));
   RawHead& raw = host_.scratch_head();
   raw.method = raw.target = {};
-  const ParseResult result = ParseRequestHead(input, host_.settings().head, raw);
+  const ParseResult result =
+      ParseRequestHead(input, host_.settings().head, raw,
+                       [this](absl::string_view target) { host_.acceptor().OnTargetRead(target); });
   switch (result.status) {
     case ParseStatus::kComplete:
       BeginExchange(input.substr(0, raw.bytes));
