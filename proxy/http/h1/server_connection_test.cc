@@ -104,6 +104,8 @@ class ServerConnectionTest : public ::testing::Test,
     return exchanges_.back().get();
   }
 
+  void OnTargetRead(absl::string_view target) override { target_ = std::string(target); }
+
   void Send(absl::string_view bytes) {
     ASSERT_EQ(send(client_.get(), bytes.data(), bytes.size(), 0),
               static_cast<ssize_t>(bytes.size()));
@@ -137,6 +139,7 @@ class ServerConnectionTest : public ::testing::Test,
   net::Fd client_;
   std::vector<std::unique_ptr<TestExchange>> exchanges_;
   std::unique_ptr<ServerConnection> connection_;
+  std::string target_;
   bool is_closed_ = false;
   bool is_draining_ = false;
   bool has_no_memory_ = false;
@@ -144,6 +147,12 @@ class ServerConnectionTest : public ::testing::Test,
 };
 
 constexpr absl::string_view kGet = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+
+TEST_F(ServerConnectionTest, ATargetIsToldBeforeItsHeadIsThere) {
+  Send("GET /a?b HTTP/1.1\r\nHost: a\r\n");
+  EXPECT_EQ(target_, "/a?b");
+  EXPECT_TRUE(exchanges_.empty());
+}
 
 // --- Time ----------------------------------------------------------------------------------------
 
