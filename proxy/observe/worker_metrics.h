@@ -78,6 +78,7 @@ class WorkerMetrics {
     const Page* page = pages_[group.index >> kPageBits].load(std::memory_order_relaxed);
     if (page == nullptr) return;
     const Cell* cells = (*page)[group.index % kPageSize].load(std::memory_order_relaxed);
+    if (cells == nullptr) return;
     __builtin_prefetch(cells, 1);
     __builtin_prefetch(cells + kCellsOfLine, 1);
   }
