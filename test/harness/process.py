@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 
 from harness.pages import fetch, metric
 
@@ -17,6 +18,10 @@ def runfile(path):
     """A file of the test's runfiles, by its path in the repository."""
     return os.path.join(os.getcwd(), path)
 
+
+# For tests that bound what is resident: a sanitizer's own memory is resident, too.
+bounds_memory = unittest.skipIf(
+    "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ, "a sanitizer takes memory itself")
 
 _RESERVED = []  # Open files; each holds the lock of a port until this process ends.
 _RESERVATIONS = os.path.join(tempfile.gettempdir(), "sluice-test-ports-%d" % os.getuid())

@@ -8,7 +8,7 @@ import unittest
 
 from harness.h2 import NO_ERROR, Http2Client
 from harness.memory_group import MemoryGroup
-from harness.process import Proxy, wait_until
+from harness.process import Proxy, bounds_memory, wait_until
 from harness.raw import Client, Server
 
 CONFIG = """
@@ -193,6 +193,7 @@ class LimitTest(OverloadManagerCase):
     def memory(self):
         return json.loads(self.proxy.page("/overload"))["memory"]
 
+    @bounds_memory
     def test_slow_readers_keep_it_below_the_limit_and_others_are_served(self):
         self.start("--memory-limit", "96MiB", "--buffer-memory", "512MiB")
         self.assertEqual(self.memory()["source"], "--memory-limit")
@@ -200,6 +201,7 @@ class LimitTest(OverloadManagerCase):
         self.assertLess(self.proxy.memory("VmHWM"), 110 * MEBIBYTE)
         self.check_recovery(readers)
 
+    @bounds_memory
     def test_the_kernel_never_has_to_kill_in_a_control_group(self):
         group = MemoryGroup(96 * MEBIBYTE)
         self.addCleanup(group.close)

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from harness.process import Proxy, wait_until
+from harness.process import Proxy, bounds_memory, wait_until
 from harness.raw import Client, Server
 
 CONFIG = """
@@ -136,6 +136,7 @@ def send_forever(server, connection):
         connection.send(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
 
 
+@bounds_memory
 class MemoryTest(OverloadCase):
     BUDGET = 8 * MEBIBYTE
     EXTRA = ("--buffer-memory", "8MiB")
