@@ -19,9 +19,9 @@ def runfile(path):
     return os.path.join(os.getcwd(), path)
 
 
-# For tests that bound what is resident: a sanitizer's own memory is resident, too.
-bounds_memory = unittest.skipIf(
-    "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ, "a sanitizer takes memory itself")
+# A sanitizer's own memory is resident, too: what is cannot be bounded then.
+IS_SANITIZED = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ
+bounds_memory = unittest.skipIf(IS_SANITIZED, "a sanitizer takes memory itself")
 
 _RESERVED = []  # Open files; each holds the lock of a port until this process ends.
 _RESERVATIONS = os.path.join(tempfile.gettempdir(), "sluice-test-ports-%d" % os.getuid())
