@@ -286,6 +286,7 @@ class HashTrie {
 
   // What Child() of a branch reads, or the two lines that most items have.
   static void Fetch(Slot slot, uint32_t bits) {
+    if (slot.is_empty()) return;
     const auto* begin = reinterpret_cast<const char*>(AsBranch(slot));
     if (KindOf(slot) == kFull) {
       __builtin_prefetch(AsBranch(slot)->slots() + (bits & kMask));

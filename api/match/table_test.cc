@@ -324,7 +324,6 @@ TEST(TableTest, ManyRoutesOnOnePathAreAllReached) {
   }
 }
 
-// Workers read one version while the next are made and old ones destroyed.
 TEST(TableTest, LookingAheadFindsWhatWillBeFoundOrNothing) {
   constexpr int kRoutes = 10'000;
   for (const bool by_host : {false, true}) {
@@ -358,6 +357,7 @@ TEST(TableTest, LookingAheadFindsWhatWillBeFoundOrNothing) {
   }
 }
 
+// Workers read one version while the next are made and old ones destroyed.
 TEST(TableTest, VersionsAreReadWhileOthersAreMade) {
   std::vector<RouteSpec> specs;
   for (int i = 0; i < 300; ++i) {
