@@ -158,21 +158,23 @@ class HashTrie {
     absl::FunctionRef<Ref<Item>(Ref<Item>)> change;
   };
 
-  Slot root() const { return {root_, 0}; }
+  Slot root() const { return {root_, HintOf({root_, 0})}; }
 
   static Kind KindOf(Slot slot) { return static_cast<Kind>(slot.to & 3); }
   static Branch* AsBranch(Slot slot) { return reinterpret_cast<Branch*>(slot.to & ~uintptr_t{3}); }
   static Item* AsItem(Slot slot) { return reinterpret_cast<Item*>(slot.to); }
+  static uint64_t HintOf(Slot slot) {
+    if constexpr (requires(const Item& item) { item.hint(); }) {
+      if (KindOf(slot) == kItem && !slot.is_empty()) return AsItem(slot)->hint();
+    }
+    return 0;
+  }
   static Slot FromBranch(Branch* branch, Kind kind) {
     return {reinterpret_cast<uintptr_t>(branch) | kind, 0};
   }
   static Slot FromItem(Ref<Item> item) {
-    Slot slot;
-    if constexpr (requires { item->hint(); }) {
-      if (item) slot.hint = item->hint();
-    }
-    slot.to = reinterpret_cast<uintptr_t>(item.Release());
-    return slot;
+    const Slot slot = {reinterpret_cast<uintptr_t>(item.Release()), 0};
+    return {slot.to, HintOf(slot)};
   }
 
   static size_t Index(uint32_t hash, int depth) { return (hash >> (depth * kBits)) & kMask; }
@@ -424,8 +426,7 @@ class HashTrie {
     branch->max_priority = highest;
   }
 
-  // The first slot without its hint, which nobody asks for where all is near.
-  uintptr_t root_ = 0;
+  uintptr_t root_ = 0;  // The first slot without its hint.
 };
 
 }  // namespace sluice::match

@@ -199,7 +199,12 @@ void Worker::OnTick() {
   }
   CountMemory();
   graveyard_.Sweep();
-  std::erase_if(retired_, [](const auto& listener) { return listener->is_empty(); });
+  std::erase_if(retired_, [this](std::unique_ptr<WorkerListener>& listener) {
+    if (!listener->is_empty()) return false;
+    // Exchanges that ended in this turn still name it; they are deleted first.
+    loop_.DeleteLater(std::move(listener));
+    return true;
+  });
   const bool is_idle = retired_.empty() && exchange_.active_exchanges == 0;
   if (on_idle_ && is_idle) std::exchange(on_idle_, nullptr)();
   // While draining somebody waits for the last connection.

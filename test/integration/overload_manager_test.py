@@ -207,7 +207,7 @@ class LimitTest(OverloadManagerCase):
         self.addCleanup(group.close)
         self.start("--buffer-memory", "512MiB", group=group)
         self.assertTrue(self.memory()["source"].endswith(group.limit_file), self.memory())
-        self.assertEqual(self.memory()["limit"], 96 * MEBIBYTE)
+        wait_until(lambda: self.memory()["limit"] == 96 * MEBIBYTE, "the limit to be read")
         readers = self.read_slowly_until_it_has_to_act()
         self.assertFalse(group.killed())
         self.check_recovery(readers)
