@@ -139,7 +139,7 @@ class Relay final : public http::ServerCodec, private event::Task {
 
   exchange::Pin route_pin_;
   const CompiledStreamRoute* route_ = nullptr;
-  upstream::ClusterRef cluster_;                // Until there is a connection.
+  upstream::ClusterRef cluster_;  // Until there is a connection.
   // As of the last attempt; the members below refer to them.
   std::shared_ptr<const upstream::Settings> settings_;
   std::shared_ptr<const upstream::Endpoint> endpoint_;
