@@ -216,7 +216,9 @@ class MemoryTest(OverloadCase):
         uploading = threading.Thread(target=upload)
         uploading.start()
         try:
-            wait_until(lambda: statuses, "an upload to be answered", 60)
+            # The first may have found no memory to begin with, and no upload cut yet.
+            wait_until(lambda: statuses and self.proxy.metric("sluice_connections_shed_total") > 0,
+                       "uploads to be shed and answered", 60)
         finally:
             stop.set()
             uploading.join()
