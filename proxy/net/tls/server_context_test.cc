@@ -181,8 +181,8 @@ TEST_F(ServerContextTest, AClientsCertificateIsSeenAfterResumption) {
 TEST_F(ServerContextTest, ASessionDoesNotOutliveTheClientsCertificate) {
   for (const Version version : {Version::kTls12, Version::kTls13}) {
     Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
-           .client_auth = {{.trust = Trusted()}},
-           .max_version = version});
+           .max_version = version,
+           .client_auth = {{.trust = Trusted()}}});
     const auto alice = Load({.common_name = "alice", .seconds = 3});
     ASSERT_TRUE(Connect("a.example", {.certificate = alice}));
     const absl::Time deadline = absl::Now() + absl::Seconds(60);
