@@ -40,6 +40,16 @@ class ServerContextTest : public ::testing::Test {
     // A server's tickets go with the first that it says.
     return Shake(*client_, *server_) && Carry(io_, *server_, "hello", *client_) == "hello";
   }
+  // With a client's certificate that is good for a few seconds.
+  void ResumeUntilExpired(const std::shared_ptr<const Certificate>& certificate) {
+    ASSERT_TRUE(Connect("a.example", {.certificate = certificate}));
+    const absl::Time deadline = absl::Now() + absl::Seconds(60);
+    while (ConnectAgain("a.example", {.certificate = certificate})) {
+      ASSERT_LT(absl::Now(), deadline);
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    EXPECT_EQ(server_->failure(), "certificate_has_expired");
+  }
   std::shared_ptr<const Trust> Trusted() { return *Trust::FromPem(authority_.pem()); }
 
   SystemClock clock_;
@@ -183,15 +193,16 @@ TEST_F(ServerContextTest, ASessionDoesNotOutliveTheClientsCertificate) {
     Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
            .max_version = version,
            .client_auth = {{.trust = Trusted()}}});
-    const auto alice = Load({.common_name = "alice", .seconds = 3});
-    ASSERT_TRUE(Connect("a.example", {.certificate = alice}));
-    const absl::Time deadline = absl::Now() + absl::Seconds(60);
-    while (ConnectAgain("a.example", {.certificate = alice})) {
-      ASSERT_LT(absl::Now(), deadline);
-      absl::SleepFor(absl::Milliseconds(50));
-    }
-    EXPECT_EQ(server_->failure(), "certificate_has_expired");
+    ResumeUntilExpired(Load({.common_name = "alice", .seconds = 3}));
   }
+}
+
+TEST_F(ServerContextTest, ASessionDoesNotOutliveTheClientsAuthority) {
+  Authority brief("brief", /*seconds=*/3);
+  const auto issued = brief.Issue({.common_name = "alice"});
+  Serve({.certificates = {Load({.names = {"DNS:a.example"}})},
+         .client_auth = {{.trust = *Trust::FromPem(brief.pem())}}});
+  ResumeUntilExpired(*Certificate::Load({issued.chain_pem, issued.key_pem, ""}));
 }
 
 TEST_F(ServerContextTest, AClientWithoutTheRequiredCertificateIsRefused) {

@@ -37,12 +37,16 @@ Trust::Verdict Failed(int error) {
   return verdict;
 }
 
-uint32_t SecondsLeft(const X509& certificate) {
-  int days = 0;
-  int seconds = 0;
-  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(&certificate)) != 1) return 0;
-  const int64_t left = int64_t{days} * 86'400 + seconds;
-  return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, UINT32_MAX));
+uint32_t SecondsLeft(const STACK_OF(X509) * chain) {
+  int64_t least = UINT32_MAX;
+  for (size_t i = 0; i < sk_X509_num(chain); ++i) {
+    int days = 0;
+    int seconds = 0;
+    const ASN1_TIME* const end = X509_get0_notAfter(sk_X509_value(chain, i));
+    if (ASN1_TIME_diff(&days, &seconds, nullptr, end) != 1) return 0;
+    least = std::min(least, int64_t{days} * 86'400 + seconds);
+  }
+  return static_cast<uint32_t>(std::max<int64_t>(least, 0));
 }
 
 }  // namespace
@@ -108,7 +112,7 @@ Trust::Verdict Trust::Verify(const STACK_OF(CRYPTO_BUFFER) * chain, Purpose purp
   Verdict verdict;
   verdict.ok = true;
   verdict.names = NamesOf(*leaf);
-  verdict.seconds_left = SecondsLeft(*leaf);
+  verdict.seconds_left = SecondsLeft(X509_STORE_CTX_get0_chain(check.get()));
   return verdict;
 }
 

@@ -30,7 +30,7 @@ class Trust {
     uint8_t alert = 0;          // Of TLS, if not.
     std::string failure;        // "certificate_expired", "unknown_ca", ...
     Names names;                // Of the certificate, if ok.
-    uint32_t seconds_left = 0;  // Of its validity, if ok.
+    uint32_t seconds_left = 0;  // Until the first of its chain expires, if ok.
   };
   // `chain`: the certificate that was shown first, then what it came with.
   Verdict Verify(const STACK_OF(CRYPTO_BUFFER) * chain, Purpose purpose) const;

@@ -62,8 +62,9 @@ std::string Write(F write) {
 
 }  // namespace
 
-Authority::Authority(const std::string& name)
+Authority::Authority(const std::string& name, int seconds)
     : key_(MakeKey(false)), certificate_(Begin(1, name, key_.get(), 10)) {
+  if (seconds != 0) X509_gmtime_adj(X509_getm_notAfter(certificate_.get()), seconds);
   X509_set_issuer_name(certificate_.get(), X509_get_subject_name(certificate_.get()));
   AddExtension(certificate_.get(), NID_basic_constraints, "critical,CA:TRUE");
   AddExtension(certificate_.get(), NID_key_usage, "critical,keyCertSign,cRLSign");

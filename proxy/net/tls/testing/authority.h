@@ -12,7 +12,8 @@ namespace sluice::net::tls::testing {
 
 class Authority {
  public:
-  explicit Authority(const std::string& name);
+  // Good for so many seconds, or ten days.
+  explicit Authority(const std::string& name, int seconds = 0);
 
   struct Wish {
     std::string common_name;
