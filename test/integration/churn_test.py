@@ -124,8 +124,8 @@ class ChurnTest(FleetCase):
     def extra_is_gone(self):
         try:
             return not self.connects_to_extra()
-        except ConnectionResetError:  # Connected in the instant in which the socket closed.
-            return True
+        except ConnectionResetError:  # In the instant in which the socket closes: refused then.
+            return False
 
     def check(self, target, response):
         """Null, or what is wrong: a failure, or an answer from elsewhere than its route says."""
