@@ -116,7 +116,9 @@ TEST_F(ConfigStreamTest, WhoIsForgottenStaysSoAfterARestart) {
     proxy.Settle();
   }
   control_plane_->WaitUntil("a", IsIn(State::DISCONNECTED));
-  control_plane_->Run([](Fleet& fleet) { EXPECT_TRUE(fleet.Forget("a").ok()); });
+  control_plane_->Run([](Fleet& fleet) {
+    fleet.Forget("a", [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
+  });
   Restart();
   control_plane_->Run([](Fleet& fleet) { EXPECT_FALSE(fleet.Find("a").has_value()); });
 }

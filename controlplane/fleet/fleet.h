@@ -111,7 +111,11 @@ class Fleet {
 
   //   NOT_FOUND            there is no such node
   //   FAILED_PRECONDITION  it is connected
-  absl::Status Forget(const std::string& node);
+  //   the store's          it is no longer listed, but will be again after a restart before the
+  //                        store can be written
+  // Calls back at once, or on the loop when a restart will not bring it back.
+  using OnForgotten = std::function<void(const absl::Status& status)>;
+  void Forget(const std::string& node, OnForgotten on_forgotten);
 
   //   NOT_FOUND    there is no such node
   //   UNAVAILABLE  it is not connected

@@ -122,21 +122,20 @@ Waits::Fleet Fleet::ForWaits() {
   };
 }
 
-absl::Status Fleet::Forget(const std::string& node) {
+void Fleet::Forget(const std::string& node, OnForgotten on_forgotten) {
   const auto it = nodes_.find(node);
   if (it == nodes_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat("node \"", node, "\": no proxy of this name is listed"));
+    return on_forgotten(
+        absl::NotFoundError(absl::StrCat("node \"", node, "\": no proxy of this name is listed")));
   }
   if (!it->second.gone_at.has_value()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "node \"", node, "\": is connected; only a proxy that is gone can be forgotten"));
+    return on_forgotten(absl::FailedPreconditionError(absl::StrCat(
+        "node \"", node, "\": is connected; only a proxy that is gone can be forgotten")));
   }
   nodes_.erase(it);
-  notes_.Mark(node);
   duplicates_.erase(node);
+  notes_.Write(node, std::move(on_forgotten));
   Notify(node);
-  return absl::OkStatus();
 }
 
 absl::Status Fleet::FetchPage(const std::string& node, const std::string& path,

@@ -201,7 +201,8 @@ class Service final : public v1::Fleet::CallbackService {
                                    const v1::ForgetRequest* request, v1::ForgetResponse*) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     fleet_.loop().Post([this, reactor, node = request->node()] {
-      reactor->Finish(rpc::ToGrpc(fleet_.Forget(node)));
+      fleet_.Forget(
+          node, [reactor](const absl::Status& status) { reactor->Finish(rpc::ToGrpc(status)); });
     });
     return reactor;
   }

@@ -268,6 +268,21 @@ TEST_F(FleetServiceTest, OnlyAProxyThatIsGoneIsForgotten) {
   EXPECT_EQ(forget("a"), grpc::StatusCode::NOT_FOUND);
 }
 
+// A control plane that is killed right after it answered does not list it again.
+TEST_F(FleetServiceTest, WhenForgettingIsAnsweredTheStoreKnows) {
+  {
+    ScriptedProxy proxy(control_plane_.address(), Named("a"));
+    proxy.Settle();
+  }
+  control_plane_.WaitUntil("a", IsIn(State::DISCONNECTED));
+  grpc::ClientContext context;
+  v1::ForgetRequest request;
+  request.set_node("a");
+  v1::ForgetResponse response;
+  ASSERT_TRUE(stub_->Forget(&context, request, &response).ok());
+  EXPECT_TRUE(control_plane_.ledger().ProxyNotes().value().empty());
+}
+
 class AdminPageTest : public FleetServiceTest {
  protected:
   AdminPageTest() { proxy_.Settle(); }

@@ -28,10 +28,18 @@ void NodeNotes::Mark(const std::string& node) {
   if (marked_.size() == 1 && !is_writing_) loop_.Post([this] { WriteMarked(); });
 }
 
+void NodeNotes::Write(const std::string& node, OnWritten on_written) {
+  waiting_.emplace(node, std::move(on_written));
+  Mark(node);
+}
+
 std::vector<store::ProxyNote> NodeNotes::TakeMarked() {
   std::vector<store::ProxyNote> notes;
   while (!marked_.empty() && notes.size() < kMostAtOnce) {
     const std::string node = std::move(marked_.extract(marked_.begin()).value());
+    const auto [first, last] = waiting_.equal_range(node);
+    for (auto it = first; it != last; ++it) answered_next_.push_back(std::move(it->second));
+    waiting_.erase(first, last);
     notes.push_back({node, describe_(node)});
   }
   return notes;
@@ -42,12 +50,13 @@ void NodeNotes::WriteMarked() {
   is_writing_ = true;
   disk_.Post([this, notes = TakeMarked()] {
     absl::Status status = ledger_.WriteProxyNotes(notes);
-    loop_.Post([this, notes, status = std::move(status)] { OnWritten(notes, status); });
+    loop_.Post([this, notes, status = std::move(status)] { EndWrite(notes, status); });
   });
 }
 
-void NodeNotes::OnWritten(const std::vector<store::ProxyNote>& notes, const absl::Status& status) {
+void NodeNotes::EndWrite(const std::vector<store::ProxyNote>& notes, const absl::Status& status) {
   is_writing_ = false;
+  for (const OnWritten& on_written : std::exchange(answered_next_, {})) on_written(status);
   if (status.ok()) {
     is_failing_ = false;
     return WriteMarked();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -33,12 +34,17 @@ class NodeNotes {
 
   void Mark(const std::string& node);
 
+  // Marks it, and calls back when its note is written as it then stands, or could not be: then it
+  // is tried again, as all are.
+  using OnWritten = std::function<void(const absl::Status& status)>;
+  void Write(const std::string& node, OnWritten on_written);
+
   // Tries again what could not be written. For a timer.
   void Retry() { WriteMarked(); }
 
  private:
   void WriteMarked();
-  void OnWritten(const std::vector<store::ProxyNote>& notes, const absl::Status& status);
+  void EndWrite(const std::vector<store::ProxyNote>& notes, const absl::Status& status);
   std::vector<store::ProxyNote> TakeMarked();
 
   store::Ledger& ledger_;
@@ -47,6 +53,8 @@ class NodeNotes {
   const Describe describe_;
 
   std::set<std::string> marked_;
+  std::multimap<std::string, OnWritten> waiting_;  // For the marked.
+  std::vector<OnWritten> answered_next_;           // For what is being written.
   bool is_writing_ = false;
   bool is_failing_ = false;  // The last write did; the log knows.
 };
