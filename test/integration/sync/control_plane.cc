@@ -39,20 +39,15 @@ class ScriptedControlPlane::Stream::Reactor final : public grpc::ServerGenericBi
     StartRead(&incoming_);
   }
 
-  // Writes what is next, or ends the call.
-  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(stream_->mu_) {
-    if (stream_->is_writing_ || is_finished_) return;
-    if (!stream_->outgoing_.empty()) {
-      const grpc::Slice slice(stream_->outgoing_.front());
-      stream_->outgoing_.pop_front();
-      outgoing_ = grpc::ByteBuffer(&slice, 1);
-      stream_->is_writing_ = true;
-      StartWrite(&outgoing_);
-    } else if (stream_->end_.has_value()) {
-      is_finished_ = true;
-      Finish(grpc::Status(static_cast<grpc::StatusCode>(stream_->end_->code()),
-                          std::string(stream_->end_->message())));
-    }
+  void Write(const std::string& message) {
+    const grpc::Slice slice(message);
+    outgoing_ = grpc::ByteBuffer(&slice, 1);
+    StartWrite(&outgoing_);
+  }
+
+  void End(const absl::Status& status) {
+    Finish(
+        grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())));
   }
 
   void OnReadDone(bool ok) override {
@@ -64,7 +59,7 @@ class ScriptedControlPlane::Stream::Reactor final : public grpc::ServerGenericBi
     } else {
       stream_->has_ended_ = true;
       if (!stream_->end_.has_value()) stream_->end_ = absl::OkStatus();
-      Pump();
+      stream_->Pump();
     }
     stream_->changed_.SignalAll();
   }
@@ -73,7 +68,7 @@ class ScriptedControlPlane::Stream::Reactor final : public grpc::ServerGenericBi
     MutexLock lock(stream_->mu_);
     stream_->is_writing_ = false;
     if (!ok) stream_->outgoing_.clear();
-    Pump();
+    stream_->Pump();
   }
 
   void OnDone() override {
@@ -90,7 +85,6 @@ class ScriptedControlPlane::Stream::Reactor final : public grpc::ServerGenericBi
   const std::shared_ptr<Stream> stream_;
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
-  bool is_finished_ = false;
 };
 
 class ScriptedControlPlane::Service final : public grpc::CallbackGenericService {
@@ -114,16 +108,28 @@ class ScriptedControlPlane::Service final : public grpc::CallbackGenericService 
   std::unique_ptr<grpc::Server> server;
 };
 
+void ScriptedControlPlane::Stream::Pump() {
+  if (reactor_ == nullptr || is_writing_ || is_finished_) return;
+  if (!outgoing_.empty()) {
+    is_writing_ = true;
+    reactor_->Write(outgoing_.front());
+    outgoing_.pop_front();
+  } else if (end_.has_value()) {
+    is_finished_ = true;
+    reactor_->End(*end_);
+  }
+}
+
 void ScriptedControlPlane::Stream::Send(std::string message) {
   MutexLock lock(mu_);
   outgoing_.push_back(std::move(message));
-  if (reactor_ != nullptr) reactor_->Pump();
+  Pump();
 }
 
 void ScriptedControlPlane::Stream::End(absl::Status status) {
   MutexLock lock(mu_);
   end_ = std::move(status);
-  if (reactor_ != nullptr) reactor_->Pump();
+  Pump();
 }
 
 std::optional<std::string> ScriptedControlPlane::Stream::Read(absl::Duration timeout) {

@@ -34,12 +34,16 @@ class ScriptedControlPlane {
     friend class ScriptedControlPlane;
     class Reactor;
 
+    // Writes what is next, or ends the call.
+    void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
     mutable Mutex mu_;
     CondVar changed_;
     std::deque<std::string> incoming_ ABSL_GUARDED_BY(mu_);
     std::deque<std::string> outgoing_ ABSL_GUARDED_BY(mu_);
     std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
     bool is_writing_ ABSL_GUARDED_BY(mu_) = false;
+    bool is_finished_ ABSL_GUARDED_BY(mu_) = false;
     bool has_ended_ ABSL_GUARDED_BY(mu_) = false;
     Reactor* reactor_ ABSL_GUARDED_BY(mu_) = nullptr;  // Null once gRPC has let go.
   };
