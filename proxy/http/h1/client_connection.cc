@@ -104,7 +104,7 @@ void ClientConnection::ResumeBody() {
 }
 
 size_t ClientConnection::held_bytes() const {
-  return connection_.queued_bytes() + (pending_ ? pending_->capacity : 0);
+  return connection_.queued_bytes() + pending_.held_bytes();
 }
 
 // --- Response ------------------------------------------------------------------------------------
@@ -132,11 +132,9 @@ void ClientConnection::Run() {
     head.status = 200;
     if (!BeginTunnel(head)) return;
   }
-  if (pending_end_ > pending_begin_ && WantsInput()) {
-    const net::BlockRef block = std::move(pending_);
-    const char* begin = block->data() + std::exchange(pending_begin_, 0);
-    const char* end = block->data() + std::exchange(pending_end_, 0);
-    Consume(block, begin, end);
+  if (!pending_.empty() && WantsInput()) {
+    const PendingInput::Range input = pending_.Take();
+    Consume(input.block, input.begin, input.end);
   }
   ReadInput();
 }
@@ -152,8 +150,8 @@ void ClientConnection::ReadInput() {
 }
 
 std::optional<bool> ClientConnection::PipeOnce() {
-  const bool may_pipe = connection_.is_bulk() && state_ == State::kBody &&
-                        pending_end_ == pending_begin_ && events_ != nullptr;
+  const bool may_pipe =
+      connection_.is_bulk() && state_ == State::kBody && pending_.empty() && events_ != nullptr;
   if (!may_pipe || !events_->TakesPipes()) return std::nullopt;
   net::Buffer body;
   const std::optional<net::ReadResult> result = connection_.ReadPiped(decoder_.run(), body);
@@ -177,17 +175,16 @@ void ClientConnection::OnNothingRead(net::ReadStatus status) {
 bool ClientConnection::ReadOnce() {
   if (const std::optional<bool> goes_on = PipeOnce()) return *goes_on;
   net::IoContext& io = connection_.io();
-  const size_t held = pending_end_ - pending_begin_;
+  const size_t held = pending_.size();
   const net::BlockRef block = io.Scratch().Share();
   // A head that is not whole is moved in front of what follows it.
-  if (held > 0) std::memcpy(block->data(), pending_->data() + pending_begin_, held);
+  if (held > 0) std::memcpy(block->data(), pending_.data(), held);
   const net::ReadResult result = connection_.Read(block->data() + held, block->capacity - held);
   if (result.status != net::ReadStatus::kData) {
     OnNothingRead(result.status);
     return false;
   }
-  pending_.Reset();
-  pending_begin_ = pending_end_ = 0;
+  pending_.Clear();
   Consume(block, block->data(), block->data() + held + result.bytes);
   return true;
 }
@@ -205,16 +202,9 @@ void ClientConnection::Consume(const net::BlockRef& block, const char* begin, co
   if (state_ == State::kClosed) return;
   if (response_done_ && begin < end) keep_alive_ = false;  // More than was asked for.
   if (response_done_) return MaybeIdle();
-  if (begin < end) Stash(begin, end);
-}
-
-void ClientConnection::Stash(const char* begin, const char* end) {
-  const auto size = static_cast<size_t>(end - begin);
-  pending_ = connection_.io().pool.TakeAtLeast(size);
-  pending_->used = pending_->capacity;
-  std::memcpy(pending_->data(), begin, size);
-  pending_begin_ = 0;
-  pending_end_ = static_cast<uint32_t>(size);
+  if (begin < end) {
+    pending_.Keep(connection_.io().pool, begin, end, static_cast<size_t>(end - begin));
+  }
 }
 
 bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
@@ -370,7 +360,7 @@ void ClientConnection::Closed(ResetReason reason) {
   state_ = State::kClosed;
   Unschedule();
   timer_.Cancel();
-  pending_.Reset();
+  pending_.Clear();
   connection_.Close();
   host_.OnClosed(*this, reason);
 }

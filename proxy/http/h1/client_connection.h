@@ -8,6 +8,7 @@
 
 #include "proxy/http/h1/body_decoder.h"
 #include "proxy/http/h1/framing.h"
+#include "proxy/http/h1/pending_input.h"
 #include "proxy/http/stream.h"
 #include "proxy/net/connection.h"
 
@@ -90,7 +91,6 @@ class ClientConnection final : private net::Connection::Owner,
   bool ConsumeBody(const net::BlockRef& block, const char*& begin, const char* end);
   // What the decoder has let through.
   void PassBody(net::Buffer&& body);
-  void Stash(const char* begin, const char* end);
   void BeginBody(const ResponseHead& head, bool is_chunked);
   // The server has granted the upgrade, or the connection is to be a tunnel from the start.
   bool BeginTunnel(ResponseHead& head);
@@ -108,9 +108,7 @@ class ClientConnection final : private net::Connection::Owner,
   Host& host_;
   ClientStreamEvents* events_ = nullptr;  // Null when idle and after Reset().
   BodyDecoder decoder_;
-  net::BlockRef pending_;
-  uint32_t pending_begin_ = 0;
-  uint32_t pending_end_ = 0;
+  PendingInput pending_;
   uint64_t requests_ = 0;
   uint64_t sent_before_ = 0;  // The connection's count when the request began.
   int64_t idle_since_ns_ = 0;

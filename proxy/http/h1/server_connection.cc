@@ -51,7 +51,7 @@ void ServerConnection::CloseNow() {
 }
 
 size_t ServerConnection::held_bytes() const {
-  return connection_.queued_bytes() + (pending_ ? pending_->capacity : 0) +
+  return connection_.queued_bytes() + pending_.held_bytes() +
          (exchange_ == nullptr ? 0 : exchange_->held_bytes());
 }
 
@@ -205,7 +205,7 @@ void ServerConnection::FinishExchange() {
 void ServerConnection::BeginNextRequest() {
   state_ = State::kIdle;
   timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().idle_timeout_ns);
-  const bool has_input = pending_end_ > pending_begin_ || connection_.may_be_readable();
+  const bool has_input = !pending_.empty() || connection_.may_be_readable();
   if (has_input && !is_consuming_) {
     connection_.io().loop.Schedule(*this, event::Phase::kReady);
   }
@@ -213,8 +213,7 @@ void ServerConnection::BeginNextRequest() {
 
 void ServerConnection::BeginClosing() {
   state_ = State::kClosing;
-  pending_.Reset();
-  pending_begin_ = pending_end_ = 0;
+  pending_.Clear();
   timer_.SetAt(connection_.io().loop.now_ns() + host_.settings().idle_timeout_ns);
   if (!connection_.is_flushed()) return connection_.TellWhenEmpty();
   FinishClosing();
@@ -236,7 +235,7 @@ void ServerConnection::Closed() {
   state_ = State::kClosed;
   Unschedule();
   timer_.Cancel();
-  pending_.Reset();
+  pending_.Clear();
   // A body that ends with the connection looks complete unless the end is a reset.
   connection_.Close(/*abort=*/is_cut_ && response_framing_ == BodyFraming::kUntilClose);
   host_.OnClosed(*this);

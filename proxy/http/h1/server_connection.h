@@ -19,6 +19,7 @@
 
 #include "proxy/http/h1/body_decoder.h"
 #include "proxy/http/h1/framing.h"
+#include "proxy/http/h1/pending_input.h"
 #include "proxy/http/h1/writer.h"
 #include "proxy/http/server_codec.h"
 #include "proxy/http/stream.h"
@@ -91,6 +92,7 @@ class ServerConnection final : public ServerCodec,
   void ReadInput();
   // Reads once; false if there is nothing more to do for now.
   bool ReadOnce();
+  bool ReadBehindPending();
   // The same for body that need not be seen here; nothing where it must, or is not worth it.
   std::optional<bool> PipeOnce();
   // What a read came to that brought nothing.
@@ -101,7 +103,7 @@ class ServerConnection final : public ServerCodec,
   bool ConsumeBody(const net::BlockRef& block, const char*& begin, const char* end);
   // What the decoder has let through, of so many bytes.
   void PassBody(net::Buffer&& body, size_t used);
-  void Stash(const net::BlockRef& block, const char* begin, const char* end);
+  void Stash(const char* begin, const char* end);
   void BeginHead();
   // Whether [begin, end) is the preface of HTTP/2 as far as it goes.
   bool IsHttp2Preface(const char* begin, const char* end) const;
@@ -132,10 +134,7 @@ class ServerConnection final : public ServerCodec,
   const uint64_t id_;
   uint64_t requests_ = 0;
 
-  // Input that was read and not used: [pending_begin_, pending_end_) of the block.
-  net::BlockRef pending_;
-  uint32_t pending_begin_ = 0;
-  uint32_t pending_end_ = 0;
+  PendingInput pending_;
 
   int64_t body_began_ns_ = 0;  // Moved on by what it was paused.
   int64_t paused_at_ns_ = 0;

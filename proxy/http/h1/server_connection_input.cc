@@ -67,8 +67,8 @@ void ServerConnection::ReadInput() {
 }
 
 std::optional<bool> ServerConnection::PipeOnce() {
-  const bool may_pipe = connection_.is_bulk() && state_ == State::kExchange &&
-                        pending_end_ == pending_begin_ && exchange_ != nullptr;
+  const bool may_pipe = connection_.is_bulk() && state_ == State::kExchange && pending_.empty() &&
+                        exchange_ != nullptr;
   if (!may_pipe || !exchange_->TakesPipes()) return std::nullopt;
   net::Buffer body;
   const std::optional<net::ReadResult> result = connection_.ReadPiped(decoder_.run(), body);
@@ -91,36 +91,32 @@ bool ServerConnection::ReadOnce() {
   if (const std::optional<bool> goes_on = PipeOnce()) return *goes_on;
   net::IoContext& io = connection_.io();
   // A head that is not whole goes on in its own block; all else is read into the worker's.
-  const bool into_pending = pending_end_ > pending_begin_;
-  if (into_pending && pending_end_ == pending_->capacity) {
-    net::BlockRef larger = io.pool.TakeAtLeast(2 * (pending_end_ - pending_begin_));
-    larger->used = larger->capacity;
-    std::memcpy(larger->data(), pending_->data() + pending_begin_, pending_end_ - pending_begin_);
-    pending_end_ -= pending_begin_;
-    pending_begin_ = 0;
-    pending_ = std::move(larger);
-  }
-  net::BlockRef block = into_pending ? pending_.Share() : io.Scratch().Share();
-  char* begin = block->data() + (into_pending ? pending_end_ : 0);
-  const net::ReadResult result =
-      connection_.Read(begin, static_cast<size_t>(block->data() + block->capacity - begin));
+  if (!pending_.empty()) return ReadBehindPending();
+  const net::BlockRef block = io.Scratch().Share();
+  const net::ReadResult result = connection_.Read(block->data(), block->capacity);
   if (result.status != net::ReadStatus::kData) {
     OnNothingRead(result.status);
     return false;
   }
   if (state_ == State::kClosing) return true;  // Dropped.
-  const char* end = begin + result.bytes;
-  const char* start = into_pending ? block->data() + pending_begin_ : begin;
-  if (into_pending) {
-    // Only a completed line can complete a head or break it.
-    const bool has_line = std::memchr(begin, '\n', result.bytes) != nullptr;
-    const bool is_full = static_cast<size_t>(end - start) >= host_.settings().head.bytes;
-    pending_end_ += static_cast<uint32_t>(result.bytes);
-    if (state_ == State::kHead && !has_line && !is_full) return true;
-    pending_begin_ = pending_end_ = 0;
-    pending_.Reset();
+  Consume(block, block->data(), block->data() + result.bytes);
+  return true;
+}
+
+bool ServerConnection::ReadBehindPending() {
+  const absl::Span<char> room = pending_.Room(connection_.io().pool);
+  const net::ReadResult result = connection_.Read(room.data(), room.size());
+  if (result.status != net::ReadStatus::kData) {
+    OnNothingRead(result.status);
+    return false;
   }
-  Consume(block, start, end);
+  pending_.Add(result.bytes);
+  // Only a completed line can complete a head or break it.
+  const bool has_line = std::memchr(room.data(), '\n', result.bytes) != nullptr;
+  const bool is_full = pending_.size() >= host_.settings().head.bytes;
+  if (state_ == State::kHead && !has_line && !is_full) return true;
+  const PendingInput::Range input = pending_.Take();
+  Consume(input.block, input.begin, input.end);
   return true;
 }
 
@@ -130,7 +126,7 @@ void ServerConnection::Consume(const net::BlockRef& block, const char* begin, co
       return BecomeHttp2(block, begin, end);
     }
     BeginHead();
-    return Stash(block, begin, end);
+    return Stash(begin, end);
   }
   is_consuming_ = true;
   int heads = 0;
@@ -145,17 +141,13 @@ void ServerConnection::Consume(const net::BlockRef& block, const char* begin, co
   }
   is_consuming_ = false;
   if (state_ == State::kClosed || state_ == State::kClosing) return;
-  if (begin < end) Stash(block, begin, end);
+  if (begin < end) Stash(begin, end);
   if (heads > kRequestsPerTurn) connection_.io().loop.Schedule(*this, event::Phase::kReady);
 }
 
-void ServerConnection::Stash(const net::BlockRef& block, const char* begin, const char* end) {
+void ServerConnection::Stash(const char* begin, const char* end) {
   const auto size = static_cast<size_t>(end - begin);
-  pending_ = connection_.io().pool.TakeAtLeast(std::max<size_t>(size + size / 2, 2048));
-  pending_->used = pending_->capacity;
-  std::memcpy(pending_->data(), begin, size);
-  pending_begin_ = 0;
-  pending_end_ = static_cast<uint32_t>(size);
+  pending_.Keep(connection_.io().pool, begin, end, std::max<size_t>(size + size / 2, 2048));
 }
 
 void ServerConnection::Run() {
@@ -163,11 +155,9 @@ void ServerConnection::Run() {
   const bool may_parse = state_ == State::kIdle || state_ == State::kHead ||
                          (state_ == State::kExchange && !request_done_ && pauses_ == 0) ||
                          state_ == State::kDraining;
-  if (pending_end_ > pending_begin_ && may_parse) {
-    const net::BlockRef block = std::move(pending_);
-    const char* begin = block->data() + std::exchange(pending_begin_, 0);
-    const char* end = block->data() + std::exchange(pending_end_, 0);
-    Consume(block, begin, end);
+  if (!pending_.empty() && may_parse) {
+    const PendingInput::Range input = pending_.Take();
+    Consume(input.block, input.begin, input.end);
   }
   ReadInput();
 }
