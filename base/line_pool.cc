@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
-#include <utility>
 
 #include "absl/base/config.h"
 #include "absl/container/flat_hash_map.h"
@@ -47,6 +46,7 @@ class Pools {
     }
     if (objects.unused < size) AddChunk(objects);
     objects.unused -= size;
+    if (objects.is_on_small_pages && objects.unused <= kChunkSize / 2) UseHugePage(objects);
     // From the end, so that what is left over of a chunk is at its beginning.
     return objects.chunk + objects.unused;
   }
@@ -81,15 +81,18 @@ class Pools {
         (kChunkSize - reinterpret_cast<uintptr_t>(begin) % kChunkSize) % kChunkSize;
     if (before > 0) munmap(begin, before);
     munmap(begin + before + kChunkSize, kChunkSize - before);
-    // Advice: without huge pages everything works, slower.
-    if (objects.chunk != nullptr) madvise(begin + before, kChunkSize, MADV_HUGEPAGE);
-    if (std::exchange(objects.is_on_small_pages, objects.chunk == nullptr)) {
-      madvise(objects.chunk, kChunkSize, MADV_HUGEPAGE);
-      madvise(objects.chunk, kChunkSize, kCollapse);
-    }
+    objects.is_on_small_pages = objects.chunk == nullptr;
     objects.chunk = begin + before;
+    // Advice: without huge pages everything works, slower.
+    if (!objects.is_on_small_pages) madvise(objects.chunk, kChunkSize, MADV_HUGEPAGE);
     objects.unused = kChunkSize;
     owners_[reinterpret_cast<uintptr_t>(objects.chunk) / kChunkSize] = &objects;
+  }
+
+  static void UseHugePage(Class& objects) {
+    madvise(objects.chunk, kChunkSize, MADV_HUGEPAGE);
+    madvise(objects.chunk, kChunkSize, kCollapse);
+    objects.is_on_small_pages = false;
   }
 
   Mutex mu_;

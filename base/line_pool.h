@@ -4,7 +4,7 @@
 // What such a request waits for is memory, not instructions. So objects begin at a line of the
 // cache, share no line with others, and lie in chunks of 2 MiB that the kernel is asked to map as
 // one huge page each: else every object costs a walk of the page tables beside its own miss. The
-// first chunk of each size is left on small pages until there is a second, so that a small
+// first chunk of each size is left on small pages until half of it is used, so that a small
 // configuration stays small.
 //
 // Each chunk holds objects of one size, a multiple of 64 bytes. Freed memory is kept for objects of

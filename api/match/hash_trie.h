@@ -1,11 +1,10 @@
 // An immutable hash map that a change copies along one path.
 //
 // A hash array mapped trie: each level takes six bits of the hash, so a map of 100 000 items is
-// three or four pointers deep, and a change copies at most that many branches of 64 pointers. A
-// branch is one of three:
-//   sparse  holds only the slots that are taken; a bitmap says which,
-//   full    holds all 64: from 17 on, because looking at the bitmap first costs a miss of the cache
-//           in large maps (100 000 items fill 4096 branches with 24 each),
+// three or four pointers deep, and a change copies at most that many branches of up to 64 pointers.
+// A branch is one of two:
+//   sparse  holds only the slots that are taken. A bitmap says which; it is kept where the branch
+//           is pointed to, too, so that looking at it first costs no miss of the cache,
 //   list    below the last level: items whose 30 bits are all alike.
 #pragma once
 
@@ -32,10 +31,10 @@ namespace sluice::match {
 // Ownership: shares its items with its copies.
 template <typename Item>
 class HashTrie {
-  enum Kind : uintptr_t { kItem = 0, kSparse = 1, kFull = 2, kList = 3 };
+  enum Kind : uintptr_t { kItem = 0, kSparse = 1, kList = 2 };
   struct Slot {
     uintptr_t to = 0;   // An item or a branch; the lowest two bits say which. 0 is no item.
-    uint64_t hint = 0;  // The item's.
+    uint64_t hint = 0;  // The item's, or Branch::taken.
 
     bool is_empty() const { return to == 0; }
   };
@@ -66,12 +65,10 @@ class HashTrie {
     Slot slot = root();
     for (uint32_t bits = hash;; bits >>= kBits) {
       const Branch* branch = AsBranch(slot);
-      if (KindOf(slot) == kFull) {
-        slot = branch->slots()[bits & kMask];
-      } else if (KindOf(slot) == kSparse) {
-        const uint64_t bit = uint64_t{1} << (bits & kMask);
-        if ((branch->taken & bit) == 0) return nullptr;
-        slot = branch->slots()[branch->Rank(bit)];
+      if (KindOf(slot) == kSparse) {
+        const uint64_t bit = Bit(bits & kMask);
+        if ((slot.hint & bit) == 0) return nullptr;
+        slot = branch->slots()[Rank(slot.hint, bit)];
       } else if (KindOf(slot) == kList) {
         return FindInList(*branch, is_it);
       } else {
@@ -136,8 +133,6 @@ class HashTrie {
   static constexpr int kBits = 6;
   static constexpr uint32_t kMask = 63;
   static constexpr int kMaxDepth = 5;  // Here a branch is a list.
-  static constexpr size_t kMostSparse = 16;
-  static constexpr size_t kFewestFull = 8;
 
   struct Branch {
     RefCount refs;
@@ -146,10 +141,6 @@ class HashTrie {
 
     Slot* slots() { return reinterpret_cast<Slot*>(this + 1); }
     const Slot* slots() const { return reinterpret_cast<const Slot*>(this + 1); }
-    // How many slots of a sparse branch stand before the one of this bit.
-    size_t Rank(uint64_t bit) const {
-      return static_cast<size_t>(absl::popcount(taken & (bit - 1)));
-    }
   };
 
   struct Request {
@@ -158,32 +149,39 @@ class HashTrie {
     absl::FunctionRef<Ref<Item>(Ref<Item>)> change;
   };
 
-  Slot root() const { return {root_, HintOf({root_, 0})}; }
+  Slot root() const { return {root_, HintOf(root_)}; }
 
   static Kind KindOf(Slot slot) { return static_cast<Kind>(slot.to & 3); }
   static Branch* AsBranch(Slot slot) { return reinterpret_cast<Branch*>(slot.to & ~uintptr_t{3}); }
   static Item* AsItem(Slot slot) { return reinterpret_cast<Item*>(slot.to); }
-  static uint64_t HintOf(Slot slot) {
-    if constexpr (requires(const Item& item) { item.hint(); }) {
-      if (KindOf(slot) == kItem && !slot.is_empty()) return AsItem(slot)->hint();
-    }
+  static uint64_t HintOf(uintptr_t to) {
+    const Slot slot = {to, 0};
+    if (slot.is_empty()) return 0;
+    if (KindOf(slot) != kItem) return AsBranch(slot)->taken;
+    if constexpr (requires(const Item& item) { item.hint(); }) return AsItem(slot)->hint();
     return 0;
   }
   static Slot FromBranch(Branch* branch, Kind kind) {
-    return {reinterpret_cast<uintptr_t>(branch) | kind, 0};
+    return {reinterpret_cast<uintptr_t>(branch) | kind, branch->taken};
   }
   static Slot FromItem(Ref<Item> item) {
-    const Slot slot = {reinterpret_cast<uintptr_t>(item.Release()), 0};
-    return {slot.to, HintOf(slot)};
+    const auto to = reinterpret_cast<uintptr_t>(item.Release());
+    return {to, HintOf(to)};
+  }
+  static void SetTaken(Slot* branch, uint64_t taken) {
+    AsBranch(*branch)->taken = branch->hint = taken;
   }
 
   static size_t Index(uint32_t hash, int depth) { return (hash >> (depth * kBits)) & kMask; }
   static uint64_t Bit(size_t index) { return uint64_t{1} << index; }
+  // How many slots stand before the one of this bit.
+  static size_t Rank(uint64_t taken, uint64_t bit) {
+    return static_cast<size_t>(absl::popcount(taken & (bit - 1)));
+  }
 
-  // How many slots a branch has, empty ones of a full branch included.
+  // How many slots a branch has.
   static size_t Size(Slot branch) {
-    const uint64_t taken = AsBranch(branch)->taken;
-    if (KindOf(branch) == kFull) return kMask + 1;
+    const uint64_t taken = branch.hint;
     return static_cast<size_t>(KindOf(branch) == kList ? taken : absl::popcount(taken));
   }
 
@@ -258,40 +256,19 @@ class HashTrie {
     *slot = FromBranch(copy, KindOf(*slot));
   }
 
-  // Makes a sparse branch full or a full one sparse. Nobody else has it then.
-  static void Convert(Slot* slot) {
-    Branch* branch = AsBranch(*slot);
-    const bool to_full = KindOf(*slot) == kSparse;
-    const auto taken = static_cast<size_t>(absl::popcount(branch->taken));
-    Branch* copy = NewBranch(to_full ? kMask + 1 : taken);
-    copy->max_priority = branch->max_priority;
-    copy->taken = branch->taken;
-    if (to_full) std::fill_n(copy->slots(), kMask + 1, Slot());
-    size_t rank = 0;
-    for (size_t index = 0; index <= kMask; ++index) {
-      if ((branch->taken & Bit(index)) == 0) continue;
-      copy->slots()[to_full ? index : rank] = branch->slots()[to_full ? rank : index];
-      ++rank;
-    }
-    Leave(*slot);
-    *slot = FromBranch(copy, to_full ? kFull : kSparse);
-  }
-
   // Of a branch; an empty slot for none, and for a list.
   static Slot Child(Slot slot, uint32_t bits) {
-    const Branch* branch = AsBranch(slot);
-    if (KindOf(slot) == kFull) return branch->slots()[bits & kMask];
     const uint64_t bit = Bit(bits & kMask);
-    if (KindOf(slot) == kList || (branch->taken & bit) == 0) return {};
-    return branch->slots()[branch->Rank(bit)];
+    if (KindOf(slot) == kList || (slot.hint & bit) == 0) return {};
+    return AsBranch(slot)->slots()[Rank(slot.hint, bit)];
   }
 
   // What Child() of a branch reads, or the two lines that most items have.
   static void Fetch(Slot slot, uint32_t bits) {
     if (slot.is_empty()) return;
     const auto* begin = reinterpret_cast<const char*>(AsBranch(slot));
-    if (KindOf(slot) == kFull) {
-      __builtin_prefetch(AsBranch(slot)->slots() + (bits & kMask));
+    if (KindOf(slot) == kSparse) {
+      __builtin_prefetch(AsBranch(slot)->slots() + Rank(slot.hint, Bit(bits & kMask)));
     } else {
       __builtin_prefetch(begin);
       __builtin_prefetch(begin + LinePool::kLine);
@@ -300,33 +277,25 @@ class HashTrie {
 
   // Where the slot for `index` is, or would be inserted.
   static Slot* Place(Slot branch, size_t index) {
-    Branch* b = AsBranch(branch);
-    return b->slots() + (KindOf(branch) == kFull ? index : b->Rank(Bit(index)));
+    return AsBranch(branch)->slots() + Rank(branch.hint, Bit(index));
   }
 
   static void Insert(Slot* slot, size_t index, Slot added) {
-    if (KindOf(*slot) == kSparse && Size(*slot) == kMostSparse) Convert(slot);
-    const bool is_full = KindOf(*slot) == kFull;
     const size_t size = Size(*slot);
-    Own(slot, is_full ? 0 : 1);
+    Own(slot, 1);
     Slot* place = Place(*slot, index);
     Branch* branch = AsBranch(*slot);
-    if (!is_full) {
-      std::copy_backward(place, branch->slots() + size, branch->slots() + size + 1);
-    }
+    std::copy_backward(place, branch->slots() + size, branch->slots() + size + 1);
     *place = added;
-    branch->taken |= Bit(index);
+    SetTaken(slot, branch->taken | Bit(index));
     branch->max_priority = std::max(branch->max_priority, MaxPriority(added));
   }
 
   // Takes a slot out that was given away before.
   static void Remove(Slot* slot, size_t index) {
-    Branch* branch = AsBranch(*slot);
     Slot* place = Place(*slot, index);
-    if (KindOf(*slot) == kSparse) std::copy(place + 1, branch->slots() + Size(*slot), place);
-    branch->taken &= ~Bit(index);
-    const bool is_narrow = static_cast<size_t>(absl::popcount(branch->taken)) < kFewestFull;
-    if (KindOf(*slot) == kFull && is_narrow) Convert(slot);
+    std::copy(place + 1, AsBranch(*slot)->slots() + Size(*slot), place);
+    SetTaken(slot, slot->hint & ~Bit(index));
   }
 
   // A branch for two items whose hashes are alike in all bits above `depth`.
@@ -393,7 +362,8 @@ class HashTrie {
       Own(slot, 1);
       Branch* list = AsBranch(*slot);
       list->max_priority = std::max(list->max_priority, added->max_priority);
-      list->slots()[list->taken++] = FromItem(std::move(added));
+      list->slots()[size] = FromItem(std::move(added));
+      SetTaken(slot, size + 1);
       return;
     }
     Own(slot, 0);
@@ -402,7 +372,10 @@ class HashTrie {
     const int32_t before = MaxPriority(*item);
     *item = FromItem(request.change(Ref<Item>::Adopt(AsItem(*item))));
     const int32_t after = MaxPriority(*item);
-    if (item->is_empty()) *item = list->slots()[--list->taken];
+    if (item->is_empty()) {
+      *item = list->slots()[size - 1];
+      SetTaken(slot, size - 1);
+    }
     Settle(slot, before, after);
   }
 
