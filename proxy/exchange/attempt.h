@@ -22,6 +22,8 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
     virtual http::Arena& attempt_arena() = 0;
     // There is a stream to write the request to.
     virtual void OnAttemptReady(Attempt& attempt) = 0;
+    // As ClientStreamEvents::OnInput().
+    virtual void OnAttemptInput() {}
     virtual void OnAttemptInformational(http::ResponseHead& head, Attempt& attempt) = 0;
     virtual void OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) = 0;
     virtual bool TakesPipesOf(const Attempt& attempt) const = 0;
@@ -89,6 +91,7 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
   friend class AttemptList;
 
   http::Arena& arena() override { return owner_.attempt_arena(); }
+  void OnInput() override { owner_.OnAttemptInput(); }
   void OnInformational(http::ResponseHead& head) override;
   void OnHead(http::ResponseHead& head, bool end) override;
   bool TakesPipes() const override { return owner_.TakesPipesOf(*this); }

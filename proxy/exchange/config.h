@@ -65,6 +65,13 @@ struct alignas(64) CompiledRoute : Pinned {
   std::string name;
   std::string upstream;
 
+  // Fetches those two lines ahead of time.
+  void Prefetch() const {
+    const auto* const line = reinterpret_cast<const char*>(this);
+    __builtin_prefetch(line);
+    __builtin_prefetch(line + 64);
+  }
+
   std::shared_ptr<const upstream::RetryPolicy> retry;    // Null: as the upstream has it.
   std::shared_ptr<const upstream::SubsetChoice> subset;  // Null: any endpoint.
   std::vector<std::string> plugin_order;

@@ -83,11 +83,7 @@ void Exchange::OnRequestTarget(absl::string_view target) {
 
 void Exchange::FetchAhead() {
   const uint64_t payload = ahead_.Advance();
-  if (payload == 0) return;
-  // What CompiledRoute has in front.
-  const auto* const route = reinterpret_cast<const char*>(payload);
-  __builtin_prefetch(route);
-  __builtin_prefetch(route + 64);
+  if (payload != 0) reinterpret_cast<const CompiledRoute*>(payload)->Prefetch();
 }
 
 void Exchange::OnRequestHead(bool end) {
@@ -195,7 +191,7 @@ bool Exchange::MatchRoute() {
   if (!listener_.rules->routes.Match(ViewOf(request_, client_ip_), &match_)) return false;
   route_ = reinterpret_cast<const CompiledRoute*>(match_.payload);
   route_pin_.Take(worker_.pins, route_->pin_slot);
-  worker_.metrics.PrefetchPlace(route_->metrics);
+  route_metrics_ = route_->metrics;
   route_name_ = route_->name;
   if (route_->has_split) {
     ChooseUpstream();

@@ -113,6 +113,7 @@ class Exchange final : public plugins::Stream,
   // Attempt::Owner.
   http::Arena& attempt_arena() override { return arena_; }
   void OnAttemptReady(Attempt& attempt) override;
+  void OnAttemptInput() override;
   void OnAttemptInformational(http::ResponseHead& head, Attempt& attempt) override;
   void OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) override;
   bool TakesPipesOf(const Attempt& attempt) const override;
@@ -222,6 +223,7 @@ class Exchange final : public plugins::Stream,
   Pin global_pin_;
   plugins::ChainRun chain_;
   const CompiledRoute* route_ = nullptr;
+  observe::MetricGroup<observe::RouteMetric> route_metrics_;
   const GlobalChain* global_ = nullptr;
   std::shared_ptr<const plugins::Chain> overlay_;  // The late chain, where a consumer has its own.
   match::Table::Ahead ahead_;

@@ -158,8 +158,6 @@ void Exchange::SendRequestHead(Attempt& attempt) {
   const bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
   attempt.sent = {.has_head = true, .has_end = end};
   attempt.stream()->SendHead(request_, end);
-  // Counted on when the response is there; where they are has come by now.
-  worker_.metrics.PrefetchCells(route_->metrics);
   request_.authority = client_authority;
   if (!end) PumpRequestBody(attempt);
 }
@@ -213,7 +211,15 @@ void Exchange::OnAttemptInformational(http::ResponseHead& head, Attempt& attempt
   }
 }
 
+// What the response will be looked at and counted with: since the request, others have taken its
+// place in the cache.
+void Exchange::OnAttemptInput() {
+  route_->Prefetch();
+  worker_.metrics.PrefetchPlace(route_metrics_);
+}
+
 void Exchange::OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) {
+  worker_.metrics.PrefetchCells(route_metrics_);
   Outcome outcome{.kind = Outcome::Kind::kStatus, .status = head.status};
   if (is_grpc()) {
     outcome.grpc_status = ParseGrpcStatus(head.headers.Get("grpc-status"));

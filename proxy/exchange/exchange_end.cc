@@ -153,10 +153,10 @@ void Exchange::Record() {
   worker_.metrics.Add(listener_.metrics, ListenerMetric::kReceivedBytes, summary_.received_bytes);
   worker_.metrics.Add(listener_.metrics, ListenerMetric::kSentBytes, summary_.sent_bytes);
   if (route_ != nullptr) {
-    worker_.metrics.Add(route_->metrics, RouteMetric::kRequests, code);
-    worker_.metrics.Record(route_->metrics, RouteMetric::kRequestDuration, duration);
-    worker_.metrics.Add(route_->metrics, RouteMetric::kReceivedBytes, summary_.received_bytes);
-    worker_.metrics.Add(route_->metrics, RouteMetric::kSentBytes, summary_.sent_bytes);
+    worker_.metrics.Add(route_metrics_, RouteMetric::kRequests, code);
+    worker_.metrics.Record(route_metrics_, RouteMetric::kRequestDuration, duration);
+    worker_.metrics.Add(route_metrics_, RouteMetric::kReceivedBytes, summary_.received_bytes);
+    worker_.metrics.Add(route_metrics_, RouteMetric::kSentBytes, summary_.sent_bytes);
   }
   chain_.RunLog(*this);
   if (listener_.access_log != nullptr) WriteLog();

@@ -181,6 +181,8 @@ class ClientStreamEvents {
  public:
   // Memory for response heads.
   virtual Arena& arena() = 0;
+  // Something of the response is about to be read, it seems. For what is better begun early.
+  virtual void OnInput() {}
   // 100 and 103.
   virtual void OnInformational(ResponseHead& head) = 0;
   // Once. The views in it live until the call returns, those in arena() longer. 101: the server has

@@ -110,7 +110,10 @@ size_t ClientConnection::held_bytes() const {
 // --- Response ------------------------------------------------------------------------------------
 
 void ClientConnection::OnReadable() {
-  if (state_ != State::kIdle) return ReadInput();
+  if (state_ != State::kIdle) {
+    if (state_ == State::kHead) events_->OnInput();
+    return ReadInput();
+  }
   if (HasStrayInput()) Closed(ResetReason::kPeerClosed);
 }
 
