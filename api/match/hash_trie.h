@@ -15,11 +15,11 @@
 #include <new>
 #include <utility>
 
-#include "absl/base/attributes.h"
 #include "absl/functional/function_ref.h"
 #include "absl/numeric/bits.h"
 #include "api/match/ref.h"
 #include "base/line_pool.h"
+#include "base/prefetch.h"
 
 namespace sluice::match {
 
@@ -264,16 +264,15 @@ class HashTrie {
     return AsBranch(slot)->slots()[Rank(slot.hint, bit)];
   }
 
-  // What Child() of a branch reads, or the two lines that most items have. GCC takes a function
-  // that only prefetches for one without effect, and drops calls of it that are not inlined.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static void Fetch(Slot slot, uint32_t bits) {
+  // What Child() of a branch reads, or the two lines that most items have.
+  static void Fetch(Slot slot, uint32_t bits) {
     if (slot.is_empty()) return;
     const auto* begin = reinterpret_cast<const char*>(AsBranch(slot));
     if (KindOf(slot) == kSparse) {
-      __builtin_prefetch(AsBranch(slot)->slots() + Rank(slot.hint, Bit(bits & kMask)));
+      Prefetch(AsBranch(slot)->slots() + Rank(slot.hint, Bit(bits & kMask)));
     } else {
-      __builtin_prefetch(begin);
-      __builtin_prefetch(begin + LinePool::kLine);
+      Prefetch(begin);
+      Prefetch(begin + LinePool::kLine);
     }
   }
 

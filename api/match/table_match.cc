@@ -22,6 +22,7 @@
 #include "api/match/method.h"
 #include "api/match/table.h"
 #include "api/match/table_root.h"
+#include "base/prefetch.h"
 
 namespace sluice::match {
 namespace {
@@ -85,7 +86,7 @@ inline const Node* LiteralChild(const Node& node, absl::string_view path, size_t
   const absl::string_view segment = path.substr(at, end - at);
   return node.children.Find(SegmentHash(segment), [&](const Node& child) {
     // The label is usually in the second line, whose place only the first one tells.
-    __builtin_prefetch(child.tail() + sizeof(Entry));
+    Prefetch(child.tail() + sizeof(Entry));
     const absl::string_view label = child.label();
     return label.size() >= segment.size() &&
            std::memcmp(label.data(), segment.data(), segment.size()) == 0 &&

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/attributes.h"
 #include "api/match/normalise.h"
 #include "api/match/table.h"
+#include "base/prefetch.h"
 #include "proxy/exchange/client_cert.h"
 #include "proxy/exchange/cluster_slot.h"
 #include "proxy/exchange/split.h"
@@ -66,11 +66,11 @@ struct alignas(64) CompiledRoute : Pinned {
   std::string name;
   std::string upstream;
 
-  // Fetches those two lines ahead of time. Inline, as HashTrie::Fetch() has to be.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Prefetch() const {
+  // Fetches those two lines ahead of time.
+  void Fetch() const {
     const auto* const line = reinterpret_cast<const char*>(this);
-    __builtin_prefetch(line);
-    __builtin_prefetch(line + 64);
+    Prefetch(line);
+    Prefetch(line + 64);
   }
 
   std::shared_ptr<const upstream::RetryPolicy> retry;    // Null: as the upstream has it.

@@ -83,7 +83,7 @@ void Exchange::OnRequestTarget(absl::string_view target) {
 
 void Exchange::FetchAhead() {
   const uint64_t payload = ahead_.Advance();
-  if (payload != 0) reinterpret_cast<const CompiledRoute*>(payload)->Prefetch();
+  if (payload != 0) reinterpret_cast<const CompiledRoute*>(payload)->Fetch();
 }
 
 void Exchange::OnRequestHead(bool end) {

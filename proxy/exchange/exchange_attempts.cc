@@ -214,7 +214,7 @@ void Exchange::OnAttemptInformational(http::ResponseHead& head, Attempt& attempt
 // What the response will be looked at and counted with: since the request, others have taken its
 // place in the cache.
 void Exchange::OnAttemptInput() {
-  route_->Prefetch();
+  route_->Fetch();
   worker_.metrics.PrefetchPlace(route_metrics_);
 }
 

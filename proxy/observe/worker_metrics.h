@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "absl/base/attributes.h"
+#include "base/prefetch.h"
 #include "proxy/observe/histogram.h"
 #include "proxy/observe/metric_table.h"
 
@@ -67,22 +67,21 @@ class WorkerMetrics {
     Increase(cells[kHistogramSum], duration_ns < 0 ? 0 : static_cast<uint64_t>(duration_ns));
   }
   // Fetch what counting on a group will touch into the cache, ahead of time: first where its cells
-  // are, and later, when that has come, the first two lines of them. Inline, or GCC drops the
-  // calls.
+  // are, and later, when that has come, the first two lines of them.
   template <typename Metric>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void PrefetchPlace(MetricGroup<Metric> group) const {
+  void PrefetchPlace(MetricGroup<Metric> group) const {
     if (const Page* page = pages_[group.index >> kPageBits].load(std::memory_order_relaxed)) {
-      __builtin_prefetch(&(*page)[group.index % kPageSize]);
+      Prefetch(&(*page)[group.index % kPageSize]);
     }
   }
   template <typename Metric>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void PrefetchCells(MetricGroup<Metric> group) const {
+  void PrefetchCells(MetricGroup<Metric> group) const {
     const Page* page = pages_[group.index >> kPageBits].load(std::memory_order_relaxed);
     if (page == nullptr) return;
     const Cell* cells = (*page)[group.index % kPageSize].load(std::memory_order_relaxed);
     if (cells == nullptr) return;
-    __builtin_prefetch(cells, 1);
-    __builtin_prefetch(cells + kCellsOfLine, 1);
+    PrefetchForWrite(cells);
+    PrefetchForWrite(cells + kCellsOfLine);
   }
   // By a reason of the registry in response_flags.h or a plugin's; "via_upstream" is none.
   void CountLocalReply(MetricGroup<WorkersMetric> group, absl::string_view details) {

@@ -27,7 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/base/attributes.h"
+#include "base/prefetch.h"
 
 namespace sluice::plugins {
 
@@ -98,10 +98,9 @@ class alignas(64) CounterBucket {
   }
 
   // For the processor's cache: the counters come while the tags are looked at.
-  // Inline, or GCC drops the call.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Prefetch() const {
-    __builtin_prefetch(&counters_[0], 1);
-    __builtin_prefetch(&counters_[kSlots / 2], 1);
+  void Fetch() const {
+    PrefetchForWrite(&counters_[0]);
+    PrefetchForWrite(&counters_[kSlots / 2]);
   }
 
  private:

@@ -71,7 +71,7 @@ HashKey CounterTable::KeyFor(absl::string_view identity) const {
 CounterTable::Verdict CounterTable::Take(uint64_t key, const Limit& limit, int64_t now_ns) {
   const int64_t wall_ns = now_ns + offset_ns_;
   Bucket& bucket = buckets_[bucket_bits_ == 0 ? 0 : key >> (64 - bucket_bits_)];
-  bucket.Prefetch();
+  bucket.Fetch();
   const Moment moment(wall_ns, limit.window_seconds);
   const Bucket::Entry entry = {Bucket::TagOf(key), moment.window_number, limit.window_seconds,
                                static_cast<uint32_t>(wall_ns / kNanosPerSecond)};
