@@ -100,9 +100,9 @@ absl::Status App::Begin() {
   RETURN_IF_ERROR(OpenStateDirectory());
   MakeWorkers();
   RETURN_IF_ERROR(StartAdmin());
+  if (overload_ != nullptr) overload_->Start();
   for (const auto& worker : workers_) RETURN_IF_ERROR(worker->Start());
   tick_.SetAt(loop_.now_ns() + kTickNs);
-  if (overload_ != nullptr) overload_->Start();
   if (succession_ != nullptr) RETURN_IF_ERROR(StartSuccession());
   RETURN_IF_ERROR(options_.config.empty() ? StartSync() : StartFile());
   if (succession_ == nullptr) return ListenInStateDirectory();

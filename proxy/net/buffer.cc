@@ -61,7 +61,11 @@ BlockRef BlockPool::Lend(Block* block) {
 }
 
 void BlockPool::Charge(const Block& block) {
-  lent_bytes_ += block.capacity;
+  AddLent(block.capacity);
+  if (is_allowance_spent() && !has_told_allowance_.load(std::memory_order_relaxed)) [[unlikely]] {
+    has_told_allowance_.store(true, std::memory_order_relaxed);
+    if (watcher_ != nullptr) watcher_->OnAllowanceSpent();
+  }
   if (is_exhausted() && !has_told_) [[unlikely]] {
     has_told_ = true;
     if (watcher_ != nullptr) watcher_->OnExhausted();
@@ -106,7 +110,7 @@ void BlockPool::ClosePipe(Block* block) {
 }
 
 void BlockPool::Return(Block* block) {
-  lent_bytes_ -= block->capacity;
+  AddLent(size_t{0} - block->capacity);
   if (!is_exhausted()) has_told_ = false;
   if (block->is_pipe()) {
     block->capacity = 0;

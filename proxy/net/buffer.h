@@ -9,11 +9,13 @@
 // takes the place of a block. They count and keep their order like others, and that is all that can
 // be done with them until they go to a socket (docs/decisions/spliced-bodies.md).
 //
-// Thread: one worker's, counts included: blocks never cross threads.
+// Thread: one worker's, counts included: blocks never cross threads. But AllowFromAnyThread() and
+// lent_bytes() are anybody's.
 #pragma once
 
 #include <sys/uio.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -85,6 +87,9 @@ class BlockPool {
   class Watcher {
    public:
     virtual void OnExhausted() = 0;
+    // Told, within Take(), that all is lent that AllowFromAnyThread() allowed; once for each call
+    // of that.
+    virtual void OnAllowanceSpent() {}
 
    protected:
     ~Watcher() = default;
@@ -112,13 +117,21 @@ class BlockPool {
 
   void Watch(Watcher* watcher) { watcher_ = watcher; }
 
-  // Half of the budget is lent: queues should be short.
-  bool is_tight() const { return is_kept_tight_ || lent_bytes_ >= budget_bytes_ / 2; }
+  // Half of the budget is lent, or all that is allowed: queues should be short.
+  bool is_tight() const {
+    return is_kept_tight_ || lent_bytes() >= budget_bytes_ / 2 || is_allowance_spent();
+  }
   // The process is short of memory: as if half were lent.
   void KeepTight(bool is_kept_tight) { is_kept_tight_ = is_kept_tight; }
-  bool is_exhausted() const { return lent_bytes_ >= budget_bytes_; }
+  // So much more than now may be lent until the next call, for whoever looks at the memory of the
+  // whole process from time to time. No bound before the first.
+  void AllowFromAnyThread(size_t more_bytes) {
+    allowed_bytes_.store(lent_bytes() + more_bytes, std::memory_order_relaxed);
+    has_told_allowance_.store(false, std::memory_order_relaxed);
+  }
+  bool is_exhausted() const { return lent_bytes() >= budget_bytes_; }
   size_t budget_bytes() const { return budget_bytes_; }
-  size_t lent_bytes() const { return lent_bytes_; }
+  size_t lent_bytes() const { return lent_bytes_.load(std::memory_order_relaxed); }
 
   // Gives back to the heap half of what was not used since the last call, but for what the next
   // few requests will need. Call once a second.
@@ -146,8 +159,18 @@ class BlockPool {
   template <typename Free>
   static void Trim(FreeList& list, size_t kept, Free free);
 
+  bool is_allowance_spent() const {
+    return lent_bytes() >= allowed_bytes_.load(std::memory_order_relaxed);
+  }
+  // Only the loop's thread writes it: no read-modify-write.
+  void AddLent(size_t difference) {
+    lent_bytes_.store(lent_bytes() + difference, std::memory_order_relaxed);
+  }
+
   const size_t budget_bytes_;
-  size_t lent_bytes_ = 0;
+  std::atomic<size_t> lent_bytes_{0};
+  std::atomic<size_t> allowed_bytes_{SIZE_MAX};
+  std::atomic<bool> has_told_allowance_{false};
   Watcher* watcher_ = nullptr;
   bool has_told_ = false;
   bool is_kept_tight_ = false;

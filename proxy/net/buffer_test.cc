@@ -158,5 +158,39 @@ TEST_F(BufferTest, TheWatcherIsToldOnceEachTimeTheBudgetIsSpent) {
   EXPECT_EQ(count.times, 2);
 }
 
+TEST_F(BufferTest, WhatIsAllowedCountsFromWhatIsLentThen) {
+  BlockPool pool(10'000'000);
+  BlockRef a = pool.Take(BlockSize::k64K);
+  EXPECT_FALSE(pool.is_tight());
+  pool.AllowFromAnyThread(100'000);
+  BlockRef b = pool.Take(BlockSize::k64K);
+  EXPECT_FALSE(pool.is_tight());
+  BlockRef c = pool.Take(BlockSize::k64K);
+  EXPECT_TRUE(pool.is_tight());
+  pool.AllowFromAnyThread(100'000);
+  EXPECT_FALSE(pool.is_tight());
+}
+
+TEST_F(BufferTest, TheWatcherIsToldOnceForEachAllowance) {
+  struct Count final : BlockPool::Watcher {
+    void OnExhausted() override {}
+    void OnAllowanceSpent() override { ++times; }
+    int times = 0;
+  } count;
+  BlockPool pool(10'000'000);
+  pool.Watch(&count);
+  BlockRef a = pool.Take(BlockSize::k64K);
+  EXPECT_EQ(count.times, 0);
+  for (int allowance = 1; allowance <= 2; ++allowance) {
+    pool.AllowFromAnyThread(100'000);
+    BlockRef b = pool.Take(BlockSize::k64K);
+    EXPECT_EQ(count.times, allowance - 1);
+    BlockRef c = pool.Take(BlockSize::k64K);
+    c.Reset();
+    c = pool.Take(BlockSize::k64K);
+    EXPECT_EQ(count.times, allowance);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::net

@@ -61,6 +61,12 @@ class Worker final : private MemoryGuard::Owner {
   void CloseIdleFromAnyThread();
   // What is done for want of memory or descriptors, from now on.
   void SetOverloadFromAnyThread(const OverloadActions& actions);
+  // How much more than now it may lend to bodies under way before `on_growth` is called on its
+  // thread, and until the next call. Set it before Start().
+  void AllowBuffersFromAnyThread(size_t bytes) { pool_.AllowFromAnyThread(bytes); }
+  void TellGrowth(std::function<void()> on_growth) {
+    memory_guard_.TellGrowth(std::move(on_growth));
+  }
   // Descriptors that it has open, but for a few.
   size_t watched_count() const { return loop_.watched_count(); }
   // `done` gets, on the worker, other descriptors of all its listening sockets.

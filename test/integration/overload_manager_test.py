@@ -198,7 +198,7 @@ class LimitTest(OverloadManagerCase):
         self.start("--memory-limit", "96MiB", "--buffer-memory", "512MiB")
         self.assertEqual(self.memory()["source"], "--memory-limit")
         readers = self.read_slowly_until_it_has_to_act()
-        self.assertLess(self.proxy.memory("VmHWM"), 110 * MEBIBYTE)
+        self.assertLess(self.proxy.memory("VmHWM"), 96 * MEBIBYTE)
         self.check_recovery(readers)
 
     @bounds_memory

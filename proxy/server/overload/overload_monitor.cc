@@ -15,8 +15,14 @@ namespace sluice::server {
 namespace {
 
 constexpr int64_t kPeriodNs = 250'000'000;
+// Between two looks, however fast buffers come and go.
+constexpr int64_t kLeastPauseNs = 2'000'000;
 // Giving memory back to the system holds up whoever allocates.
 constexpr int64_t kGiveBackNs = int64_t{10} * 1'000'000'000;
+// So often it looks while the buffers grow from nothing to the limit; but not for less than this,
+// however small the limit.
+constexpr size_t kLooks = 32;
+constexpr size_t kLeastGrowth = size_t{1} << 20;
 // Beside what loops watch: files, logs, what libraries have open.
 constexpr uint64_t kOtherDescriptors = 32;
 // With fewer, a per cent is a handful: the acceptors shed on their own when there are none left.
@@ -33,7 +39,19 @@ OverloadMonitor::OverloadMonitor(event::Loop& loop, const MemoryLimit& memory,
       timer_(loop.timers(), &event::Timer::Call<OverloadMonitor, &OverloadMonitor::OnTimer>, this) {
 }
 
-void OverloadMonitor::Start() { timer_.SetAt(loop_.now_ns() + kPeriodNs); }
+void OverloadMonitor::Start() {
+  timer_.SetAt(loop_.now_ns() + kPeriodNs);
+  for (Worker* worker : workers_) {
+    // The loop outlives the worker, which may outlive this.
+    worker->TellGrowth([this, &loop = loop_] { loop.PostFromAnyThread([this] { LookSoon(); }); });
+  }
+  Read();
+  Allow();
+}
+
+void OverloadMonitor::LookSoon() {
+  timer_.SetAt(std::max(loop_.now_ns(), looked_at_ns_ + kLeastPauseNs));
+}
 
 void OverloadMonitor::Inject(double pressure) {
   injected_ = pressure;
@@ -41,9 +59,11 @@ void OverloadMonitor::Inject(double pressure) {
 }
 
 void OverloadMonitor::OnTimer() {
-  timer_.SetAt(loop_.now_ns() + kPeriodNs);
+  looked_at_ns_ = loop_.now_ns();
+  timer_.SetAt(looked_at_ns_ + kPeriodNs);
   Read();
   Decide();
+  Allow();
   Export();
 }
 
@@ -53,6 +73,15 @@ void OverloadMonitor::Read() {
   getrlimit(RLIMIT_NOFILE, &limit);
   descriptors_ = {kOtherDescriptors + loop_.watched_count(), limit.rlim_cur};
   for (const Worker* worker : workers_) descriptors_.used += worker->watched_count();
+}
+
+// Slow readers can take all memory within a period.
+void OverloadMonitor::Allow() {
+  if (memory_.limit == 0 || workers_.empty()) return;
+  const size_t growth = memory_.limit / kLooks / workers_.size();
+  for (Worker* worker : workers_) {
+    worker->AllowBuffersFromAnyThread(std::max(growth, kLeastGrowth));
+  }
 }
 
 void OverloadMonitor::Decide() {

@@ -1,4 +1,6 @@
-// Watches what the proxy may run out of, and says four times a second how hard pressed it is.
+// Watches what the proxy may run out of, and says how hard pressed it is: four times a second, and
+// whenever its buffers have grown by a thirty-second of the memory since it last looked. Until it
+// has looked then, queues are kept short.
 //
 //   memory        resident, of the control group's limit or the machine's memory
 //   descriptors   open sockets, of RLIMIT_NOFILE; never sheds requests, which need few
@@ -27,7 +29,7 @@ class OverloadMonitor {
   OverloadMonitor(event::Loop& loop, const MemoryLimit& memory, observe::MetricRegistry& metrics,
                   std::vector<Worker*> workers);
 
-  // Begins to watch.
+  // Begins to watch. Before the workers run.
   void Start();
   // Counts as a resource that is used so far, in per cent, until it is 0 again.
   void Inject(double pressure);
@@ -45,7 +47,9 @@ class OverloadMonitor {
   };
 
   void OnTimer();
+  void LookSoon();
   void Read();
+  void Allow();
   void Decide();
   void GiveBackMemory();
   void Export();
@@ -61,6 +65,7 @@ class OverloadMonitor {
   OverloadLevel memory_level_ = OverloadLevel::kNone;  // Injected pressure counts as memory's.
   OverloadLevel descriptor_level_ = OverloadLevel::kNone;
   OverloadActions actions_;
+  int64_t looked_at_ns_ = 0;
   int64_t gave_back_at_ns_ = 0;
   event::Timer timer_;
 };
