@@ -16,7 +16,6 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
-#include "absl/numeric/bits.h"
 #include "api/match/ref.h"
 #include "base/line_pool.h"
 #include "base/prefetch.h"
@@ -102,16 +101,12 @@ class HashTrie {
     uint32_t bits_ = 0;
   };
 
-  // The first step goes two levels down, whose 4,096 slots are near anyway.
+  // The first step goes one level down, whose 64 slots are near anyway.
   Ahead LookAhead(uint32_t hash) const {
     Ahead ahead;
     ahead.slot_ = root();
     ahead.bits_ = hash;
-    for (int depth = 0; depth < 2 && KindOf(ahead.slot_) != kItem; ++depth) {
-      ahead.slot_ = Child(ahead.slot_, ahead.bits_);
-      ahead.bits_ >>= kBits;
-    }
-    Fetch(ahead.slot_, ahead.bits_);
+    ahead.Advance();
     return ahead;
   }
 
@@ -175,15 +170,20 @@ class HashTrie {
 
   static size_t Index(uint32_t hash, int depth) { return (hash >> (depth * kBits)) & kMask; }
   static uint64_t Bit(size_t index) { return uint64_t{1} << index; }
-  // How many slots stand before the one of this bit.
-  static size_t Rank(uint64_t taken, uint64_t bit) {
-    return static_cast<size_t>(absl::popcount(taken & (bit - 1)));
+  // As std::popcount(), which is a call unless built for processors that can all do it themselves.
+  static size_t CountOnes(uint64_t bits) {
+    bits -= (bits >> 1) & 0x5555555555555555u;
+    bits = (bits & 0x3333333333333333u) + ((bits >> 2) & 0x3333333333333333u);
+    bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (bits * 0x0101010101010101u) >> 56;
   }
+  // How many slots stand before the one of this bit.
+  static size_t Rank(uint64_t taken, uint64_t bit) { return CountOnes(taken & (bit - 1)); }
 
   // How many slots a branch has.
   static size_t Size(Slot branch) {
     const uint64_t taken = branch.hint;
-    return static_cast<size_t>(KindOf(branch) == kList ? taken : absl::popcount(taken));
+    return KindOf(branch) == kList ? static_cast<size_t>(taken) : CountOnes(taken);
   }
 
   static int32_t MaxPriority(Slot slot) {

@@ -1,9 +1,11 @@
 // Compiled configuration as an exchange reads it: immutable, free of protobuf, built by runtime/.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/match/normalise.h"
@@ -43,9 +45,9 @@ struct RouteTraffic {
   std::vector<MirrorTarget> mirrors;
 };
 
-// What every request reads comes first and fits into two lines of the cache: with 100 000 routes
-// each line that a request touches is a miss.
-struct alignas(64) CompiledRoute : Pinned {
+// What every request reads of a route: one line of the cache, for with 100 000 routes each line
+// that a request touches is a miss.
+struct alignas(64) RouteHead : Pinned {
   // Where workers keep its cluster; kNoCluster where plugins answer, and with a split.
   uint32_t cluster_slot = kNoCluster;
   observe::MetricGroup<observe::RouteMetric> metrics;
@@ -55,24 +57,28 @@ struct alignas(64) CompiledRoute : Pinned {
   bool has_subset = false;
   bool allows_connect = false;
   uint8_t shed_priority = 1;  // 0 low, 1 normal, 2 high.
-  // Trace, access and authenticate; authorize and after. Never null.
-  std::shared_ptr<const plugins::Chain> early;
-  std::shared_ptr<const plugins::Chain> late;
+  // Trace, access and authenticate; authorize and after. Never null. CompiledRoute owns them.
+  const plugins::Chain* early = nullptr;
+  const plugins::Chain* late = nullptr;
   // 0 is off.
   int64_t timeout_ns = 15'000'000'000;
   int64_t idle_timeout_ns = 300'000'000'000;
   int64_t total_timeout_ns = 0;
-  // Of both a request takes a view, which ends with the second line.
-  std::string name;
-  std::string upstream;
 
-  // Fetches those two lines ahead of time.
-  void Fetch() const {
-    const auto* const line = reinterpret_cast<const char*>(this);
-    Prefetch(line);
-    Prefetch(line + 64);
+  // Fetches it ahead of time.
+  void Fetch() const { Prefetch(this); }
+};
+static_assert(sizeof(RouteHead) == 64);
+
+struct CompiledRoute : RouteHead {
+  void SetChains(std::shared_ptr<const plugins::Chain> e, std::shared_ptr<const plugins::Chain> l) {
+    early = e.get();
+    late = l.get();
+    chains = {std::move(e), std::move(l)};
   }
 
+  std::string name;
+  std::string upstream;
   std::shared_ptr<const upstream::RetryPolicy> retry;    // Null: as the upstream has it.
   std::shared_ptr<const upstream::SubsetChoice> subset;  // Null: any endpoint.
   std::vector<std::string> plugin_order;
@@ -83,6 +89,7 @@ struct alignas(64) CompiledRoute : Pinned {
   std::shared_ptr<const void> cluster_lease;  // Keeps cluster_slot.
   // What MatchResult points into.
   std::shared_ptr<const match::CompiledSpec> spec;
+  std::array<std::shared_ptr<const plugins::Chain>, 2> chains;  // `early` and `late`.
 };
 
 // Global rules that apply to one listener.

@@ -77,6 +77,7 @@ bool Exchange::IsMisdirected(const ListenerRules& rules) const {
 
 void Exchange::OnRequestTarget(absl::string_view target) {
   if (listener_.rules == nullptr) return;
+  // The first step has been taken when the target was read.
   ahead_ = listener_.rules->LookAhead(target);
   FetchAhead();
 }
@@ -113,7 +114,7 @@ void Exchange::OnRequestHead(bool end) {
     global_pin_.Take(worker_.pins, global_->pin_slot);
   }
   chain_.Begin(global_ == nullptr ? nullptr : global_->chain.get(),
-               has_route ? route_->early.get() : nullptr);
+               has_route ? route_->early : nullptr);
   if (request_.body.kind == BodySize::Kind::kLength && request_.body.length > max_body_bytes_) {
     return ReplyWithReason("request_body_too_large");
   }
@@ -191,12 +192,12 @@ bool Exchange::MatchRoute() {
   if (!listener_.rules->routes.Match(ViewOf(request_, client_ip_), &match_)) return false;
   route_ = reinterpret_cast<const CompiledRoute*>(match_.payload);
   route_pin_.Take(worker_.pins, route_->pin_slot);
-  route_metrics_ = route_->metrics;
-  route_name_ = route_->name;
+  worker_.metrics.FetchPlace(route_->metrics);
+  route_name_ = &route_->name;
   if (route_->has_split) {
     ChooseUpstream();
   } else {
-    upstream_name_ = route_->upstream;
+    upstream_name_ = &route_->upstream;
     cluster_slot_ = route_->cluster_slot;
   }
   return true;
@@ -211,7 +212,7 @@ void Exchange::ChooseUpstream() {
   const Split::Choice choice =
       split.Choose(ViewOf(request_, client_ip_), cookie, scheme_ == "https", worker_.random.Next());
   if (choice.target == nullptr) return;
-  upstream_name_ = choice.target->upstream;
+  upstream_name_ = &choice.target->upstream;
   cluster_slot_ = choice.target->cluster_slot;
   sticky_cookie_ = choice.set_cookie;
 }
@@ -254,7 +255,7 @@ void Exchange::ChooseLateChain() {
     overlay_ = worker_.overlays.Get(*route_, *consumer_);
     return chain_.SetLate(overlay_.get());
   }
-  chain_.SetLate(route_->late.get());
+  chain_.SetLate(route_->late);
 }
 
 void Exchange::AfterRequestHead() {

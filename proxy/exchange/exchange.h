@@ -223,7 +223,7 @@ class Exchange final : public plugins::Stream,
   Pin global_pin_;
   plugins::ChainRun chain_;
   const CompiledRoute* route_ = nullptr;
-  observe::MetricGroup<observe::RouteMetric> route_metrics_;  // Read before the route has come.
+  observe::GroupCells<observe::RouteMetric> route_cells_;  // Found before they are needed.
   const GlobalChain* global_ = nullptr;
   std::shared_ptr<const plugins::Chain> overlay_;  // The late chain, where a consumer has its own.
   match::Table::Ahead ahead_;

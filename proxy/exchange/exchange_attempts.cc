@@ -157,6 +157,7 @@ void Exchange::SendRequestHead(Attempt& attempt) {
   attempt.MarkStarted();
   const bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
   attempt.sent = {.has_head = true, .has_end = end};
+  route_cells_ = worker_.metrics.CellsOf(route_->metrics);
   attempt.stream()->SendHead(request_, end);
   request_.authority = client_authority;
   if (!end) PumpRequestBody(attempt);
@@ -215,11 +216,10 @@ void Exchange::OnAttemptInformational(http::ResponseHead& head, Attempt& attempt
 // place in the cache.
 void Exchange::OnAttemptInput() {
   route_->Fetch();
-  worker_.metrics.PrefetchPlace(route_metrics_);
+  route_cells_.Fetch();
 }
 
 void Exchange::OnAttemptHead(http::ResponseHead& head, bool end, Attempt& attempt) {
-  worker_.metrics.PrefetchCells(route_metrics_);
   Outcome outcome{.kind = Outcome::Kind::kStatus, .status = head.status};
   if (is_grpc()) {
     outcome.grpc_status = ParseGrpcStatus(head.headers.Get("grpc-status"));
@@ -338,9 +338,12 @@ bool Exchange::Retry(Attempt& attempt, const Outcome& outcome) {
     return false;
   }
   if (BlamesEndpoint(outcome)) NoteTried(attempt.endpoint());
-  // Without a policy an endpoint that refused is not asked again.
   upstream::Cluster* cluster = FindCluster();
-  if (cluster == nullptr || (policy == nullptr && !PickEndpoint(*cluster))) return false;
+  if (cluster == nullptr) return false;
+  // Without a policy an endpoint to which there is no connection is not asked again.
+  if (policy == nullptr && http::IsConnectFailure(outcome.reset) && !PickEndpoint(*cluster)) {
+    return false;
+  }
   upstream::Permit permit;
   if (!is_harmless && !TakeRetryPermit(*cluster, *policy, attempt.is_retry(), permit)) return false;
   if (!is_harmless) {

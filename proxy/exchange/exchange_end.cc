@@ -153,10 +153,11 @@ void Exchange::Record() {
   worker_.metrics.Add(listener_.metrics, ListenerMetric::kReceivedBytes, summary_.received_bytes);
   worker_.metrics.Add(listener_.metrics, ListenerMetric::kSentBytes, summary_.sent_bytes);
   if (route_ != nullptr) {
-    worker_.metrics.Add(route_metrics_, RouteMetric::kRequests, code);
-    worker_.metrics.Record(route_metrics_, RouteMetric::kRequestDuration, duration);
-    worker_.metrics.Add(route_metrics_, RouteMetric::kReceivedBytes, summary_.received_bytes);
-    worker_.metrics.Add(route_metrics_, RouteMetric::kSentBytes, summary_.sent_bytes);
+    if (route_cells_.is_empty()) route_cells_ = worker_.metrics.CellsOf(route_->metrics);
+    route_cells_.Add(RouteMetric::kRequests, code);
+    route_cells_.Record(RouteMetric::kRequestDuration, duration);
+    route_cells_.Add(RouteMetric::kReceivedBytes, summary_.received_bytes);
+    route_cells_.Add(RouteMetric::kSentBytes, summary_.sent_bytes);
   }
   chain_.RunLog(*this);
   if (listener_.access_log != nullptr) WriteLog();

@@ -49,9 +49,9 @@ void Exchange::WriteLog() {
   record.connection_id = client_.connection_id();
   record.request_id = request_id_;
   record.listener = listener_name_;
-  record.route = route_name_;
+  record.route = route();
   record.consumer = consumer_name_;
-  record.upstream = upstream_name_;
+  record.upstream = upstream();
   record.upstream_host = summary_.endpoint;
   record.upstream_transport_failure = summary_.transport_failure;
   record.attempts = summary_.attempts;

@@ -82,9 +82,8 @@ Verdict Judge(const RetryPolicy* policy, http::Method method, bool is_grpc,
 }
 
 bool BlamesEndpoint(const Outcome& outcome) {
-  if (outcome.kind != Outcome::Kind::kReset || FailedToConnect(outcome)) return true;
-  return !IsStale(outcome) && outcome.reset != ResetReason::kPeerRefused &&
-         !(outcome.reset == ResetReason::kPeerClosed && !outcome.has_sent_bytes);
+  if (outcome.kind != Outcome::Kind::kReset || !outcome.was_reused) return true;
+  return outcome.reset != ResetReason::kPeerClosed && outcome.reset != ResetReason::kPeerRefused;
 }
 
 int ParseGrpcStatus(absl::string_view text) {

@@ -39,7 +39,7 @@ Verdict Judge(const upstream::RetryPolicy* policy, http::Method method, bool is_
               const Outcome& outcome);
 
 // Whether the endpoint is to blame, so that another one is to be tried first: not where a
-// connection had merely gone stale.
+// connection had served before and had merely gone stale, or was being closed in good order.
 bool BlamesEndpoint(const Outcome& outcome);
 
 // The value of a grpc-status header; -1 if it is none.

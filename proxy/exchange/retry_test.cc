@@ -110,7 +110,15 @@ TEST(RetryTest, OnlyEndpointsThatFailedAreAvoided) {
   EXPECT_TRUE(BlamesEndpoint(Reset(ResetReason::kPeerReset)));
   EXPECT_TRUE(BlamesEndpoint(Status(503)));
   EXPECT_TRUE(BlamesEndpoint(Timeout()));
-  EXPECT_FALSE(BlamesEndpoint(Reset(ResetReason::kPeerClosed, true, /*was_reused=*/true)));
+  for (const ResetReason reason : {ResetReason::kPeerClosed, ResetReason::kPeerRefused}) {
+    EXPECT_FALSE(BlamesEndpoint(Reset(reason, true, /*was_reused=*/true)));
+    EXPECT_FALSE(BlamesEndpoint(Reset(reason, false, /*was_reused=*/true)));
+  }
+}
+
+TEST(RetryTest, AnEndpointThatClosesOrRefusesAtOnceIsAvoided) {
+  EXPECT_TRUE(BlamesEndpoint(Reset(ResetReason::kPeerClosed, /*has_sent_bytes=*/false)));
+  EXPECT_TRUE(BlamesEndpoint(Reset(ResetReason::kPeerRefused)));
 }
 
 TEST(RetryPolicyTest, TheBudgetIsAShareOfWhatIsUnderWayAndAtLeastAFew) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -47,8 +48,8 @@ class Stream {
   // Path as routed, before any rewrite: normalised, without query.
   absl::string_view original_path() const { return original_path_; }
   // Names; empty without a route (global rules run for unmatched requests too).
-  absl::string_view route() const { return route_name_; }
-  absl::string_view upstream() const { return upstream_name_; }
+  absl::string_view route() const { return TextOf(route_name_); }
+  absl::string_view upstream() const { return TextOf(upstream_name_); }
   absl::string_view listener() const { return listener_name_; }
   // "http" or "https", by the client's connection or a trusted proxy's word.
   absl::string_view scheme() const { return scheme_; }
@@ -108,12 +109,17 @@ class Stream {
   explicit Stream(http::Arena& arena) : request_(arena), response_(arena) {}
   ~Stream() = default;
 
+  static absl::string_view TextOf(const std::string* text) {
+    return text == nullptr ? absl::string_view() : absl::string_view(*text);
+  }
+
   http::RequestHead request_;
   http::ResponseHead response_;
   http::HeaderMap* response_trailers_ = nullptr;
   absl::string_view original_path_;
-  absl::string_view route_name_;
-  absl::string_view upstream_name_;
+  // Not views: few read them, and their own memory is another line of the cache. Null: none.
+  const std::string* route_name_ = nullptr;
+  const std::string* upstream_name_ = nullptr;
   absl::string_view listener_name_;
   absl::string_view scheme_ = "http";
   absl::string_view request_id_;

@@ -6,11 +6,13 @@ release SLUICE_CHAOS_RATE=20000 adds so many requests a second for a minute, by 
 send and answer them; it wants eight cores for itself.
 """
 
+import itertools
 import json
 import os
 import random
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -18,10 +20,16 @@ import unittest
 from harness.process import Proxy, free_port, runfile
 from harness.raw import Client, Server
 
+# What a request that failed came to: for whoever has to find out why.
 LISTENER = """
 kind: Listener
 name: public
 address: 127.0.0.1:{port}
+access_log:
+  path: {log}
+  template: >-
+    %RESPONSE_CODE% %REQ(:METHOD)% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS%, attempts
+    %UPSTREAM_REQUEST_ATTEMPT_COUNT% in %DURATION% ms, last %UPSTREAM_HOST%, from %START_TIME%
 """
 
 ROUTE = """---
@@ -155,6 +163,14 @@ def route(name, path, endpoints):
         '{address: "127.0.0.1:%d"}' % endpoint.port for endpoint in endpoints)}
 
 
+def show_failed_gets(log):
+    """The first ones; of a POST it may not be tried again."""
+    with open(log) as lines:
+        failed = (line for line in lines if " GET " in line and not line.startswith("200 "))
+        for line in itertools.islice(failed, 100):
+            print("chaos: failed:", line, end="")
+
+
 class ChaosTest(unittest.TestCase):
     def time_to_recover(self, proxy, since):
         """From `since` to the first of many requests in a row that need no retry and succeed."""
@@ -172,9 +188,13 @@ class ChaosTest(unittest.TestCase):
         fast = [FastEndpoint() for _ in range(ENDPOINTS if RATE else 0)]
         for endpoint in endpoints + fast:
             self.addCleanup(endpoint.close)
-        proxy = Proxy(LISTENER + route("all", "/*", endpoints) + route("fast", "/fast", fast),
-                      workers=2)
+        logs = tempfile.TemporaryDirectory()
+        self.addCleanup(logs.cleanup)
+        log = os.path.join(logs.name, "access.log")
+        proxy = Proxy(LISTENER.replace("{log}", log) + route("all", "/*", endpoints)
+                      + route("fast", "/fast", fast), workers=2)
         self.addCleanup(proxy.stop)
+        self.addCleanup(show_failed_gets, log)
         rate = Rate(proxy.port) if RATE else None
         end = threading.Event()
         failures, counts, lock = [], {"GET": 0, "POST": 0, "failed POST": 0}, threading.Lock()

@@ -54,8 +54,10 @@ std::vector<std::string> Joined(const std::vector<std::string>& pieces) {
 class PluginHarness::TestStream final : public Stream {
  public:
   TestStream(PluginHarness& harness, http::Arena& arena) : Stream(arena), harness_(harness) {
-    route_name_ = "route";
-    upstream_name_ = "upstream";
+    static const std::string route = "route";
+    static const std::string upstream = "upstream";
+    route_name_ = &route;
+    upstream_name_ = &upstream;
     listener_name_ = "listener";
     scheme_ = harness.scheme_;
     client_ip_ = harness.client_ip_;
