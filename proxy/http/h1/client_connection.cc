@@ -61,6 +61,7 @@ void ClientConnection::SendHead(const RequestHead& head, bool end) {
   if (head.body.kind == BodySize::Kind::kLength) framing = BodyFraming::kLength;
   if (head.body.kind == BodySize::Kind::kUnknown) framing = BodyFraming::kChunked;
   is_chunked_ = framing == BodyFraming::kChunked;
+  unsent_length_ = framing == BodyFraming::kLength ? head.body.length : 0;
   WriteRequestHead(head, framing, connection_.io().pool, connection_.out());
   connection_.FlushSoon();
   if (end) SendEnd(nullptr);
@@ -68,6 +69,11 @@ void ClientConnection::SendHead(const RequestHead& head, bool end) {
 
 void ClientConnection::SendBody(net::Buffer&& body, bool end) {
   if (!body.empty()) {
+    if (unsent_length_ > 0) {
+      unsent_length_ -= std::min<uint64_t>(unsent_length_, body.size());
+      // The end may be told later, but adds nothing: the answer may come before.
+      request_done_ = unsent_length_ == 0;
+    }
     if (is_chunked_) {
       WriteChunk(std::move(body), connection_.io().pool, connection_.out());
     } else {
@@ -250,6 +256,7 @@ bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
 bool ClientConnection::BeginTunnel(ResponseHead& head) {
   is_tunnel_ = true;
   keep_alive_ = request_done_ = false;
+  unsent_length_ = 0;
   state_ = State::kBody;
   decoder_.Begin(BodyDecoder::Framing::kUntilClose, 0);
   head.body = BodySize::Unknown();

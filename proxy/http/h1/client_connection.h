@@ -110,7 +110,8 @@ class ClientConnection final : private net::Connection::Owner,
   BodyDecoder decoder_;
   PendingInput pending_;
   uint64_t requests_ = 0;
-  uint64_t sent_before_ = 0;  // The connection's count when the request began.
+  uint64_t sent_before_ = 0;    // The connection's count when the request began.
+  uint64_t unsent_length_ = 0;  // Of a request's body whose length is known.
   int64_t idle_since_ns_ = 0;
   State state_ = State::kConnecting;
   Method method_ = Method::kGet;

@@ -14,6 +14,7 @@ namespace sluice::http::h1 {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::StartsWith;
 
 class ClientConnectionTest : public ::testing::Test,
@@ -153,6 +154,18 @@ TEST_F(ClientConnectionTest, AResponseBeforeTheRequestIsWholeEndsTheConnection) 
   Serve("HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n");
   Turn();
   EXPECT_THAT(notes_, ElementsAre("head 403", "closed"));
+}
+
+// The client of an HTTP/2 stream may tell the end apart from the last bytes, and later.
+TEST_F(ClientConnectionTest, ARequestIsWholeWithTheLastByteOfItsLength) {
+  Begin(Method::kPut, BodySize::Length(10));
+  SendBody("12345", false);
+  SendBody("67890", false);
+  Turn();
+  EXPECT_THAT(Received(), EndsWith("1234567890"));
+  Serve("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  Turn();
+  EXPECT_THAT(notes_, ElementsAre("head 200", "idle"));
 }
 
 TEST_F(ClientConnectionTest, AServerThatSaysCloseIsNotUsedAgain) {
