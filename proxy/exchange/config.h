@@ -71,10 +71,10 @@ struct alignas(64) RouteHead : Pinned {
 static_assert(sizeof(RouteHead) == 64);
 
 struct CompiledRoute : RouteHead {
-  void SetChains(std::shared_ptr<const plugins::Chain> e, std::shared_ptr<const plugins::Chain> l) {
-    early = e.get();
-    late = l.get();
-    chains = {std::move(e), std::move(l)};
+  void SetChains(std::array<std::shared_ptr<const plugins::Chain>, 2> early_and_late) {
+    chains = std::move(early_and_late);
+    early = chains[0].get();
+    late = chains[1].get();
   }
 
   std::string name;

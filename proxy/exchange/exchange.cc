@@ -77,7 +77,7 @@ bool Exchange::IsMisdirected(const ListenerRules& rules) const {
 
 void Exchange::OnRequestTarget(absl::string_view target) {
   if (listener_.rules == nullptr) return;
-  // The first step has been taken when the target was read.
+  // Over HTTP/1.1 OnTargetRead() has fetched what the second step reads.
   ahead_ = listener_.rules->LookAhead(target);
   FetchAhead();
 }

@@ -211,7 +211,7 @@ void Builder::CompileRoutes(Draft& draft) {
     }
     compiled.spec = *std::move(spec);
     const ChainPair chains = ChainsOf(*resource, draft);
-    compiled.SetChains(chains.early, chains.late);
+    compiled.SetChains({chains.early, chains.late});
     const v1::Route& route = resource->route();
     const v1::Resource* service =
         route.service().empty() ? nullptr : FindParsed(draft, Kind::kService, route.service());

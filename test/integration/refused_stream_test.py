@@ -38,6 +38,7 @@ def serving(answer):
             got = Frame(head[3], head[4], struct.unpack(">I", head[5:])[0],
                         connection.read_exactly(size))
             if got.kind == HEADERS:
+                server.requests.append(got.payload)
                 connection.send(answer(got.stream))
     return serve
 
@@ -63,13 +64,14 @@ class RefusedStreamTest(unittest.TestCase):
 
     def test_the_request_goes_to_another_endpoint_whichever_the_hash_prefers(self):
         self.start(refuse, refuse, answer)
-        self.assertEqual(self.statuses(30), [200] * 30)
-        # Their share of the paths came there first.
-        self.assertGreater(self.servers[0].connections + self.servers[1].connections, 0)
+        self.assertEqual(self.statuses(60), [200] * 60)
+        for server in self.servers:
+            self.assertGreater(len(server.requests), 0)
 
     def test_where_all_refuse_it_is_tried_a_few_times_and_answered(self):
         self.start(refuse)
         self.assertEqual(self.statuses(1), [502])
+        self.assertEqual(len(self.servers[0].requests), 3)
 
 
 if __name__ == "__main__":
