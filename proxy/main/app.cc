@@ -131,8 +131,12 @@ absl::Status App::StartAdmin() {
                                   [&](const server::GivenSocket& socket) {
                                     return socket.name == "admin" || socket.address == *address;
                                   });
-  RETURN_IF_ERROR(given == start_.sockets.end() ? admin_->Start(*address)
-                                                : admin_->Start(net::Duplicate(given->fd.get())));
+  const absl::Status started = given == start_.sockets.end()
+                                   ? admin_->Start(*address)
+                                   : admin_->Start(net::Duplicate(given->fd.get()));
+  if (!started.ok()) {
+    return absl::Status(started.code(), absl::StrCat("--admin-listen: ", started.message()));
+  }
   LOG(INFO) << "admin pages on http://" << admin_->address().ToString();
   return absl::OkStatus();
 }

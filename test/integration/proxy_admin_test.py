@@ -9,7 +9,7 @@ import stat
 import tempfile
 import unittest
 
-from harness.process import FleetProxy, Proxy, free_port, wait_until
+from harness.process import FleetProxy, Process, Proxy, free_port, runfile, wait_until
 from harness.raw import Client, Server
 
 CONFIG = """
@@ -163,6 +163,15 @@ class AdminPagesTest(unittest.TestCase):
             self.assertEqual(self.get(proxy, target, method="POST")[0], 405)
             self.assertEqual(self.get(proxy, target)[0], 404)
         self.assertEqual(self.get(proxy, "/ready")[0], 200)
+
+    def test_a_port_that_is_taken_is_told_with_the_flag_that_chooses_another(self):
+        proxy = self.start()
+        address = "127.0.0.1:%d" % proxy.admin_port
+        second = Process([runfile("proxy/main/sluice-proxy"), "--config", proxy.path,
+                          "--admin-listen", address])
+        self.addCleanup(second.stop)
+        second.wait_for_line("--admin-listen: %s: Address already in use" % address)
+        self.assertNotEqual(second.wait(), 0)
 
     def test_with_a_file_there_is_a_socket_only_if_there_is_a_state_directory(self):
         with tempfile.TemporaryDirectory() as directory:
