@@ -122,10 +122,12 @@ class DescriptorTest(OverloadCase):
             'sluice_upstream_endpoint_failures_total{upstream="up"}'), 0)
 
     def is_admin_idle(self):
-        """Whether nobody is connected to the admin port."""
+        """Whether the proxy holds no connection to the admin port: neither one that is open, nor one
+        that the other side has closed."""
+        open_states = (" 01 ", " 08 ")  # ESTABLISHED and CLOSE_WAIT.
         with open("/proc/net/tcp") as f:
-            return not any((" 0100007F:%04X " % self.proxy.admin_port) in line and " 01 " in line
-                           for line in f)
+            return not any((" 0100007F:%04X " % self.proxy.admin_port) in line
+                           and any(state in line for state in open_states) for line in f)
 
 
 def send_forever(server, connection):
