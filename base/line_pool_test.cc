@@ -40,6 +40,19 @@ TEST(LinePool, WhatWasFreedIsUsedAgain) {
   LinePool::Free(second);
 }
 
+// What lies behind may be no memory at all, and wide reads up to there are slow.
+TEST(LinePool, NoObjectEndsWhereItsHugePageEnds) {
+  constexpr size_t kHugePage = size_t{2} << 20;
+  for (size_t size = LinePool::kLine; size <= LinePool::kMaxPooled; size += LinePool::kLine) {
+    std::vector<void*> objects;
+    for (size_t i = 0; i <= kHugePage / size; ++i) {
+      objects.push_back(LinePool::Allocate(size));
+      ASSERT_NE((reinterpret_cast<uintptr_t>(objects.back()) + size) % kHugePage, 0u) << size;
+    }
+    for (void* object : objects) LinePool::Free(object);
+  }
+}
+
 TEST(LinePool, AnyThreadMayFree) {
   std::vector<std::shared_ptr<int>> numbers;
   for (int i = 0; i < 10'000; ++i) {
