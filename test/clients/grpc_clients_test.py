@@ -66,10 +66,9 @@ class GrpcClientsTest(unittest.TestCase):
 
     def check_cpp_client(self, tls_port, plain_port):
         client = runfile("test/clients/grpc_client")
-        # What the library holds of TLS at the end is no leak of ours.
-        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
-        self.check([client, "localhost:%d" % tls_port, self.authority.pem], SCENARIOS, environment)
-        self.check([client, "localhost:%d" % plain_port], SCENARIOS, environment)
+        # By address: the c-ares in the client's gRPC leaks the name it looked up.
+        self.check([client, "127.0.0.1:%d" % tls_port, self.authority.pem], SCENARIOS)
+        self.check([client, "127.0.0.1:%d" % plain_port], SCENARIOS)
 
     def check_node_client(self, environment, tls_port, plain_port):
         for arguments in (["localhost:%d" % tls_port, self.authority.pem],
