@@ -81,7 +81,8 @@ class Attempt final : public http::ClientStreamEvents, private upstream::Pool::W
 
   // Where it stands in the request, for its exchange.
   struct Progress {
-    uint64_t body_bytes = 0;  // Of the exchange's buffer.
+    int64_t held_until_ns = 0;  // Its head is not sent before; 0: not held.
+    uint64_t body_bytes = 0;    // Of the exchange's buffer.
     bool has_head = false;
     bool has_end = false;
   };

@@ -156,6 +156,7 @@ class Exchange final : public plugins::Stream,
   void CannotStart(absl::string_view details);
   absl::string_view AuthorityFor(const upstream::Settings& settings,
                                  const upstream::Endpoint& endpoint) const;
+  bool IsDoubtful(const Attempt& attempt) const;
   void SendRequestHead(Attempt& attempt);
   void PumpRequestBody(Attempt& attempt);
   const upstream::RetryPolicy* Policy() const;  // Null: none.

@@ -46,6 +46,8 @@ void Exchange::ArmTimer() {
   for (const Attempt* attempt = attempts_.first(); attempt != nullptr;
        attempt = AttemptList::Next(*attempt)) {
     deadline = std::min(deadline, TryDeadline(*attempt));
+    if (attempt->sent.held_until_ns != 0)
+      deadline = std::min(deadline, attempt->sent.held_until_ns);
   }
   if (deadline != INT64_MAX) timer_.SetAt(deadline);
 }
@@ -89,6 +91,11 @@ void Exchange::OnTimer() {
        attempt = AttemptList::Next(*attempt)) {
     // The list may have changed thereafter; the timer is set anew by whatever happened.
     if (now >= TryDeadline(*attempt)) return OnTryTimeout(*attempt);
+    if (attempt->sent.held_until_ns != 0 && now >= attempt->sent.held_until_ns) {
+      attempt->sent.held_until_ns = 0;
+      ArmTimer();
+      return SendRequestHead(*attempt);
+    }
   }
   ArmTimer();
 }

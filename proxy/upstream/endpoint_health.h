@@ -65,11 +65,20 @@ class EndpointHealth {
     healthy_since_ns_.store(now_ns, std::memory_order_relaxed);
   }
 
+  // Whether the newest attempt had no response; nothing that a choice depends on.
+  bool is_doubtful() const { return is_doubtful_.load(std::memory_order_relaxed); }
+  void SetDoubtful(bool is_doubtful) {
+    if (is_doubtful != this->is_doubtful()) {
+      is_doubtful_.store(is_doubtful, std::memory_order_relaxed);
+    }
+  }
+
   OutlierRecord& outlier() { return outlier_; }
   const OutlierRecord& outlier() const { return outlier_; }
 
  private:
   std::atomic<uint32_t> flags_{0};
+  std::atomic<bool> is_doubtful_{false};
   std::atomic<int64_t> healthy_since_ns_{0};
   OutlierRecord outlier_;  // On a line of its own: it is written by attempts.
 };

@@ -8,6 +8,7 @@ using observe::UpstreamMetric;
 
 void ReportOutcome(const Settings& settings, const Endpoint& endpoint, Outcome outcome,
                    int64_t now_ns, observe::WorkerMetrics& metrics) {
+  endpoint.health->SetDoubtful(outcome == Outcome::kNoResponse);
   if (settings.outlier == nullptr) return;
   const std::optional<Ejection> why =
       NoteOutcome(*settings.outlier, *settings.board, *endpoint.health, outcome, now_ns);

@@ -1,5 +1,7 @@
 """Limits of an upstream, retries and hedges, with real sockets."""
 
+import socket
+import struct
 import threading
 import unittest
 
@@ -25,6 +27,8 @@ upstream: up
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 def get(target="/", headers=""):
@@ -177,6 +181,15 @@ class ResilienceTest(unittest.TestCase):
         statuses = [self.exchange(post()).status for _ in range(10)]
         self.assertEqual(statuses, [200] * 10)
         self.assertEqual(len(self.servers[0].requests), 10)
+
+    def test_a_post_does_not_leave_at_once_for_who_was_silent_and_may_close_again(self):
+        def close_at_once(server, connection):
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self.start(once(OK), close_at_once)
+        failures = sum(self.exchange(post()).status != 200 for _ in range(40))
+        self.assertGreaterEqual(self.servers[1].connections, 20)
+        # The first, which could not know; of the others those for which the machine was too slow.
+        self.assertLess(failures, 10)
 
     def test_a_repeated_request_has_its_body(self):
         bodies = []
