@@ -88,17 +88,23 @@ void CheckTimeouts(const Route& route, const Field& field) {
   }
 }
 
+// In lower case: a name, or one, a slash and a version.
+bool IsUpgrade(absl::string_view text) {
+  if (text.empty() || text.size() > kMaxUpgradeName) return false;
+  if (text.front() == '/' || text.back() == '/') return false;
+  if (std::count(text.begin(), text.end(), '/') > 1) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '/';
+  });
+}
+
 void CheckUpgrades(const Route& route, const Field& field) {
   CheckCount(field.At("upgrades"), route.upgrades_size(), kMaxUpgrades, "upgrades");
   for (int i = 0; i < route.upgrades_size(); ++i) {
     const std::string& name = route.upgrades(i);
-    const bool is_name =
-        !name.empty() && name.size() <= kMaxUpgradeName &&
-        std::all_of(name.begin(), name.end(), [](char c) {
-          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-        });
-    // A proxy that passes HTTP/2 on without reading it checks nothing of it.
-    if (is_name && !absl::StartsWith(name, "h2")) continue;
+    // A proxy that passes HTTP on without reading it checks nothing of it.
+    const bool is_http = absl::StartsWith(name, "h2") || absl::StartsWith(name, "http/");
+    if (IsUpgrade(name) && !is_http) continue;
     field.At("upgrades", static_cast<size_t>(i))
         .Refuse(absl::StrCat("not a protocol to change to, got ", Quoted(name)),
                 "a name in lower case, such as websocket, and not h2c");

@@ -64,7 +64,7 @@ TEST(RouteTest, Bounds) {
        {"upstreams: [{upstream: a}]\nmirrors: [{upstream: a}]",
         "mirrors[0].upstream: serves the requests themselves, got \"a\"; want another upstream; it "
         "may have the same endpoints"},
-       {"upgrades: [websocket, x-y.1]", ""},
+       {"upgrades: [websocket, x-y.1, irc/6.9]", ""},
        {"upgrades: [WebSocket]",
         "upgrades[0]: not a protocol to change to, got \"WebSocket\"; want a name in lower case, "
         "such as websocket, and not h2c"},

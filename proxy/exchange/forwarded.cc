@@ -105,7 +105,10 @@ Client ApplyForwarded(http::RequestHead& head, const net::IpAddress& peer, bool 
   headers.Set(HeaderId::kXForwardedFor, AppendPeer(headers.arena(), list, peer));
   headers.Set(HeaderId::kXForwardedProto, client.scheme);
   const bool keeps_host = client.is_peer_trusted && headers.Has(HeaderId::kXForwardedHost);
-  if (!keeps_host) headers.Set(HeaderId::kXForwardedHost, head.authority);
+  // HTTP/1.0 may name none.
+  if (!keeps_host && !head.authority.empty()) {
+    headers.Set(HeaderId::kXForwardedHost, head.authority);
+  }
   return client;
 }
 

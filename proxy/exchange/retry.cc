@@ -41,6 +41,7 @@ bool WantsReset(const RetryPolicy& policy, ResetReason reason) {
     case ResetReason::kPeerClosed:
     case ResetReason::kPeerReset:
     case ResetReason::kProtocolError:
+    case ResetReason::kHeadTooLarge:
       return policy.Has(RetryOn::kReset);
     case ResetReason::kNone:
     case ResetReason::kLocalReset:

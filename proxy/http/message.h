@@ -76,6 +76,11 @@ struct RequestHead {
   HeaderMap headers;
 };
 
+// What is taken of a server's response: it is no attacker as a rule, but a broken one must not fill
+// our memory. Bytes are as in the listener's limits: of HTTP/2 decoded, with 32 for each field.
+inline constexpr uint32_t kMaxResponseHeadBytes = 60 * 1024;
+inline constexpr uint32_t kMaxResponseHeaders = 200;
+
 struct ResponseHead {
   explicit ResponseHead(Arena& arena) : headers(arena) {}
 

@@ -27,6 +27,13 @@ bool IsToken(absl::string_view text) {
   return !text.empty();
 }
 
+bool IsUpgradeProtocol(absl::string_view text) {
+  constexpr size_t kMaxBytes = 64;
+  const size_t slash = text.find('/');
+  return text.size() <= kMaxBytes && IsToken(text.substr(0, slash)) &&
+         (slash == absl::string_view::npos || IsToken(text.substr(slash + 1)));
+}
+
 bool IsHeaderValue(absl::string_view text) {
   if (text.empty()) return true;
   const auto is_space = [](char c) { return c == ' ' || c == '\t'; };

@@ -12,6 +12,8 @@ namespace sluice::http {
 
 // A token (RFC 9110 section 5.6.2), as names of headers and methods are. Not empty.
 bool IsToken(absl::string_view text);
+// Of an upgrade (RFC 9110 section 7.8), of at most 64 bytes: a name, or one, a slash and a version.
+bool IsUpgradeProtocol(absl::string_view text);
 
 // What a header may hold: no control characters but tabs inside, no white space at the ends.
 // May be empty.

@@ -30,9 +30,10 @@ namespace sluice::http {
 enum class ResetReason : uint8_t {
   kNone,
   kPeerClosed,     // The connection ended or was reset by the peer.
-  kPeerReset,      // The peer reset this stream (HTTP/2 RST_STREAM).
+  kPeerReset,      // The peer reset this stream (HTTP/2 RST_STREAM), or left within its answer.
   kPeerRefused,    // The peer certainly did not process it (REFUSED_STREAM, GOAWAY).
   kProtocolError,  // The peer broke the protocol.
+  kHeadTooLarge,   // The peer's response has a longer head than we take.
   kConnectFailed,  // No connection came about: refused or unreachable.
   kConnectTimeout,
   kTlsFailed,      // No common ground, or the peer refused us: it has seen nothing of a request.

@@ -68,7 +68,7 @@ SecureLayer::Progress DriveHandshake(IoContext& io, int fd, SecureLayer& secure,
     if (progress != SecureLayer::Progress::kNeedsInput) return progress;
     if (!readable) return progress;
     char* const staging = io.Staging();
-    const ssize_t n = recv(fd, staging, IoContext::kStagingBytes, 0);
+    const ssize_t n = recv(fd, staging, IoContext::kScratchBytes, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
       readable = false;
@@ -162,14 +162,14 @@ ReadResult Connection::ReadSecure(char* out, size_t size) {
   if (secure_->holds_input()) result = secure_->Open({}, out, size);
   while (result.status == ReadStatus::kWouldBlock && wire_readable_) {
     char* const staging = io_.Staging();
-    const ReadResult received = Receive(staging, IoContext::kStagingBytes);
+    const ReadResult received = Receive(staging, IoContext::kScratchBytes);
     if (received.status == ReadStatus::kWouldBlock) {
       wire_readable_ = errno == EINTR;
       continue;
     }
     // An end that the peer did not announce in its own words may be an attacker's.
     if (received.status != ReadStatus::kData) return {ReadStatus::kError};
-    if (received.bytes < IoContext::kStagingBytes && !peer_closed_) wire_readable_ = false;
+    if (received.bytes < IoContext::kScratchBytes && !peer_closed_) wire_readable_ = false;
     result = secure_->Open(absl::string_view(staging, received.bytes), out, size);
   }
   readable_ = wire_readable_ || secure_->holds_input();

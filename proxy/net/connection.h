@@ -33,7 +33,7 @@ struct IoContext {
   // Another one, for bytes that are used up before the caller returns: what came off the wire and
   // is to be decrypted, what is gathered to be encrypted.
   char* Staging();
-  static constexpr size_t kStagingBytes = 60 * 1024;
+  static constexpr size_t kScratchBytes = 60 * 1024;  // Of either, at least.
 
  private:
   BlockRef scratch_;

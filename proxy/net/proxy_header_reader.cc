@@ -78,7 +78,7 @@ void ProxyHeaderReader::TakeHeader() {
   while (bytes_.size() < header_.size) {
     const size_t left = header_.size - bytes_.size();
     const ssize_t n =
-        Receive(fd_.get(), staging, std::min(left, IoContext::kStagingBytes), /*flags=*/0);
+        Receive(fd_.get(), staging, std::min(left, IoContext::kScratchBytes), /*flags=*/0);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) return Fail(/*is_late=*/false);
     bytes_.append(staging, static_cast<size_t>(n));

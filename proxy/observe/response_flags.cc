@@ -71,7 +71,8 @@ constexpr auto kTable = std::to_array<Reason>({
      "The endpoint's response is not valid HTTP."},
     {"upstream_headers_too_large", 502, F::kUpstreamProtocolError,
      "http_response_header_section_size",
-     "The head of the endpoint's response is above the limit."},
+     "The head of the endpoint's response, or its trailers, are above 60 KiB or 200 fields. A "
+     "response that had begun is cut."},
     {"response_body_too_large", 502, F::kUpstreamProtocolError, "http_response_body_size",
      "A plugin needs the whole response body, and it is longer than the plugin takes."},
     {"response_timeout", 504, F::kUpstreamTimeout, "http_response_timeout",

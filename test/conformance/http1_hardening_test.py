@@ -198,10 +198,23 @@ class HardeningInTheClear(unittest.TestCase):
         self.assertEqual((response.status, response.body), (200, b"hello"))
 
     def test_43_trailers_never_change_the_message(self):
-        response, seen = self.exchange(chunked(
-            b"5\r\nhello\r\n0\r\nContent-Length: 1\r\nHost: b\r\nAuthorization: x\r\n\r\n"))
+        response, _ = self.exchange(chunked(
+            b"5\r\nhello\r\n0\r\nContent-Length: 1\r\nHost: b\r\nAuthorization: x\r\n"
+            b"X-Fine: y\r\n\r\n"))
         self.assertEqual(response.status, 200)
-        self.assertNotIn(b"uthorization", seen)
+        self.assertEqual(self.upstream.trailers, b"x-fine: y\r\n\r\n")
+
+    def test_43_trailers_may_not_say_it_with_an_underscore(self):
+        response, _ = self.exchange(chunked(
+            b"5\r\nhello\r\n0\r\nx_user: admin\r\nx-fine: y\r\n\r\n"))
+        self.assertEqual(response.status, 200)
+        self.assertEqual(self.upstream.trailers, b"x-fine: y\r\n\r\n")
+
+    def test_43_trailers_above_the_limits_are_431(self):
+        for trailers in (b"x: y\r\n" * 101, b"x: " + b"y" * 40000 + b"\r\n"):
+            with self.client() as client:
+                client.send(chunked(b"0\r\n" + trailers + b"\r\n"))
+                self.assertEqual(client.response().status, 431)
 
     def test_44_an_unfinished_trailer_section_times_out(self):
         with self.client(self.hasty_port) as client:

@@ -108,6 +108,7 @@ class Server:
         self.port = self._listener.getsockname()[1]
         self.connections = 0
         self.requests = []  # Heads, as received.
+        self.trailers = b""  # Of the last chunked request.
         self._open = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -148,18 +149,27 @@ class Server:
     def run(self, connection):
         self._serve(self, connection)
 
-    def read_request(self, connection):
-        """Head and body of the next request."""
+    def read_head(self, connection):
+        """That of the next request."""
         head = connection.read_until(b"\r\n\r\n")
         self.requests.append(head)
+        return head
+
+    def read_body(self, connection, head):
         lower = head.lower()
-        body = b""
         if b"\r\ntransfer-encoding: chunked" in lower:
             body = connection._body({"transfer-encoding": "chunked"})
-        elif b"\r\ncontent-length: " in lower:
+            self.trailers = connection.trailers
+            return body
+        if b"\r\ncontent-length: " in lower:
             size = int(lower.split(b"\r\ncontent-length: ")[1].split(b"\r\n")[0])
-            body = connection.read_exactly(size)
-        return head, body
+            return connection.read_exactly(size)
+        return b""
+
+    def read_request(self, connection):
+        """Head and body of the next request."""
+        head = self.read_head(connection)
+        return head, self.read_body(connection, head)
 
     def close(self):
         try:

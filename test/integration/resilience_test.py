@@ -5,7 +5,7 @@ import struct
 import threading
 import unittest
 
-from harness.matrix import Client, Proxy, Server, http1_upstream, plain_upstream
+from harness.matrix import Client, Proxy, Server, http1_upstream
 from harness.process import free_port, wait_until
 from harness.raw import once
 
@@ -183,7 +183,6 @@ class ResilienceTest(unittest.TestCase):
         self.assertEqual(len(self.servers[0].requests), 10)
 
     @http1_upstream("its server speaks HTTP/1.1 only")
-    @plain_upstream("over TLS it is not told apart whether the request was sent")
     def test_a_post_does_not_leave_at_once_for_who_was_silent_and_may_close_again(self):
         def close_at_once(server, connection):
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

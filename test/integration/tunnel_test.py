@@ -29,7 +29,7 @@ kind: Route
 name: chat
 paths: [/chat, /refuse, /slow]
 upstream: up
-upgrades: [websocket]
+upgrades: [websocket, irc/6.9]
 ---
 kind: Route
 name: hasty
@@ -44,11 +44,15 @@ upstream: up
 """
 
 KEY = base64.b64encode(b"0123456789abcdef")
-SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
 
 def accept_of(key):
     return base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+
+
+def switch_to(protocol):
+    return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: " + protocol +
+            b"\r\nConnection: Upgrade\r\n")
 
 
 def ask(path=b"/chat", protocol=b"websocket", extra=b""):
@@ -65,11 +69,12 @@ def header(start, name):
 
 
 def serve(server, connection):
-    """Grants WebSocket and echoes; notes what came of the client before it granted anything."""
+    """Grants what is asked for and echoes; notes what came of the client before it granted anything."""
     while True:
         start, _ = server.read_request(connection)
         path = start.split(b" ")[1]
-        if header(start, b"upgrade") != b"websocket":
+        protocol = header(start, b"upgrade")
+        if protocol is None:
             connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
             continue
         if path == b"/refuse":
@@ -85,7 +90,7 @@ def serve(server, connection):
             connection.socket.settimeout(30)
         key = header(start, b"sec-websocket-key")  # HTTP/2 has none.
         accept = b"Sec-WebSocket-Accept: " + accept_of(key) + b"\r\n" if key else b""
-        connection.send(SWITCH + accept + b"\r\nhello ")
+        connection.send(switch_to(protocol) + accept + b"\r\nhello ")
         while True:
             data = connection.socket.recv(65536)
             if not data:
@@ -165,13 +170,18 @@ class TunnelTest(TunnelCase):
     def test_a_101_that_nobody_asked_for_is_an_error(self):
         def switch(server, connection):
             server.read_request(connection)
-            connection.send(SWITCH + b"\r\n")
+            connection.send(switch_to(b"websocket") + b"\r\n")
             connection.read_to_end()
         with Server(switch) as upstream, Proxy(CONFIG % upstream.port) as proxy:
             client = Client(proxy.port)
             self.addCleanup(client.close)
             self.assertEqual(
                 client.send(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").response().status, 502)
+
+    def test_a_protocol_may_have_a_version(self):
+        start = self.client().send(ask(protocol=b"irc/6.9")).read_until(b"\r\n\r\n")
+        self.assertTrue(start.startswith(b"HTTP/1.1 101 "), start)
+        self.assertEqual(header(start, b"upgrade"), b"irc/6.9")
 
     @http1_upstream("an endpoint of its own")
     @plain_upstream("an endpoint of its own")

@@ -106,6 +106,8 @@ absl::Status FromReset(ResetReason reason) {
       return absl::UnavailableError("no TLS connection came about");
     case ResetReason::kProtocolError:
       return absl::InternalError("the server broke HTTP/2");
+    case ResetReason::kHeadTooLarge:
+      return absl::InternalError("the head of the server's response is too large");
     case ResetReason::kLocalReset:
       return absl::CancelledError("closed here");
     case ResetReason::kOverload:

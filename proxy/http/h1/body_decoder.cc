@@ -66,8 +66,9 @@ BodyDecoder::Result BodyDecoder::Decode(const net::BlockRef& block, const char* 
         break;
       }
       default:
-        if (!Step(*p++)) return {Status::kError, static_cast<size_t>(p - begin)};
-        break;
+        if (Step(*p++)) break;
+        return {has_too_many_trailers() ? Status::kTooLarge : Status::kError,
+                static_cast<size_t>(p - begin)};
     }
   }
   return {state_ == State::kDone ? Status::kDone : Status::kMore, static_cast<size_t>(p - begin)};
@@ -127,7 +128,7 @@ bool BodyDecoder::TakeTrailerByte(char c) {
   // no line.
   if (trailers_ == nullptr) trailers_ = std::make_unique<std::string>();
   std::string& text = *trailers_;
-  if (text.size() >= kMaxTrailerBytes) return false;
+  if (has_too_many_trailers()) return false;
   if (c == '\n' && (text.empty() || text.back() != '\r')) return false;
   text.push_back(c);
   if (text == "\r\n") {

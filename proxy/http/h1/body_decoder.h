@@ -13,9 +13,10 @@ namespace sluice::http::h1 {
 class BodyDecoder {
  public:
   enum class Status : uint8_t {
-    kMore,   // All input was used; more is to come.
-    kDone,   // The body is complete; input behind `used` is not its.
-    kError,  // The framing is broken.
+    kMore,      // All input was used; more is to come.
+    kDone,      // The body is complete; input behind `used` is not its.
+    kError,     // The framing is broken.
+    kTooLarge,  // The trailers are.
   };
   struct Result {
     Status status;
@@ -35,6 +36,8 @@ class BodyDecoder {
   void Skip(uint64_t bytes);
 
   Framing framing() const { return framing_; }
+  static constexpr size_t kMaxTrailerBytes = 32 * 1024;
+
   bool is_done() const { return state_ == State::kDone; }
   // Bytes that are still to come, for kLength.
   uint64_t remaining() const { return remaining_; }
@@ -65,9 +68,11 @@ class BodyDecoder {
   // One byte of chunk framing; false if it is wrong.
   bool Step(char c);
   bool TakeTrailerByte(char c);
+  bool has_too_many_trailers() const {
+    return trailers_ != nullptr && trailers_->size() >= kMaxTrailerBytes;
+  }
 
   static constexpr uint32_t kMaxExtensionBytes = 16 * 1024;
-  static constexpr size_t kMaxTrailerBytes = 32 * 1024;
 
   Framing framing_ = Framing::kNone;
   State state_ = State::kDone;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "proxy/http/h1/writer.h"
 #include "proxy/http/tls_failure.h"
 
@@ -13,9 +14,17 @@ namespace {
 
 constexpr int kReadsPerTurn = 4;
 // Servers are not attackers as a rule, but a broken one must not fill our memory.
-constexpr HeadLimits kResponseLimits{.bytes = 64 * 1024, .headers = 200};
+constexpr HeadLimits kResponseLimits{.bytes = kMaxResponseHeadBytes,
+                                     .headers = kMaxResponseHeaders};
+// A head is parsed in one piece.
+static_assert(kMaxResponseHeadBytes <= net::IoContext::kScratchBytes);
 // A flood of 1xx responses is a broken server's.
 constexpr int kMaxInformational = 16;
+
+ResetReason FailureOf(const ParseResult& result) {
+  const bool is_large = result.error.status == 431 || result.error.status == 414;
+  return is_large ? ResetReason::kHeadTooLarge : ResetReason::kProtocolError;
+}
 
 }  // namespace
 
@@ -37,10 +46,11 @@ ClientStream& ClientConnection::Begin(ClientStreamEvents& events) {
   events_ = &events;
   state_ = State::kHead;
   ++requests_;
-  sent_before_ = connection_.bytes_sent();
+  begins_at_ = UINT64_MAX;
   pauses_ = 0;
   request_done_ = response_done_ = is_chunked_ = false;
-  is_upgrade_ = is_tunnel_ = owes_grant_ = false;
+  is_tunnel_ = owes_grant_ = false;
+  upgrade_ = {};
   return *this;
 }
 
@@ -49,8 +59,10 @@ void ClientConnection::Close() { Closed(ResetReason::kLocalReset); }
 // --- Request -------------------------------------------------------------------------------------
 
 void ClientConnection::SendHead(const RequestHead& head, bool end) {
+  // Behind what is still to leave of the connection's own beginning, such as its handshake's end.
+  begins_at_ = connection_.bytes_sent() + connection_.queued_bytes();
   method_ = head.method_id;
-  is_upgrade_ = !head.upgrade.empty();
+  upgrade_ = head.upgrade;
   if (method_ == Method::kConnect) {
     // The server is told nothing: that it took the connection is its consent.
     owes_grant_ = true;
@@ -178,7 +190,13 @@ std::optional<bool> ClientConnection::PipeOnce() {
 void ClientConnection::OnNothingRead(net::ReadStatus status) {
   if (status == net::ReadStatus::kEnd) return OnInputEnd();
   if (status != net::ReadStatus::kError) return;
-  Fail(TlsFailureOr(connection_.secure(), ResetReason::kPeerClosed));
+  Fail(TlsFailureOr(connection_.secure(), PeerClosed()));
+}
+
+// A server that had begun to answer did not merely close a connection that it no longer wanted.
+ResetReason ClientConnection::PeerClosed() const {
+  const bool has_begun = informational_ > 0 || !pending_.empty();
+  return has_begun ? ResetReason::kPeerReset : ResetReason::kPeerClosed;
 }
 
 bool ClientConnection::ReadOnce() {
@@ -222,15 +240,16 @@ bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
   const ParseResult result = ParseResponseHead(input, kResponseLimits, raw);
   if (result.status == ParseStatus::kIncomplete) return false;
   if (result.status == ParseStatus::kError) {
-    Fail(ResetReason::kProtocolError);
+    Fail(FailureOf(result));
     return false;
   }
   ResponseHead head(events_->arena());
   ConnectionUse use;
-  const bool is_granted = raw.status == 101 && is_upgrade_;
-  // A 101 that nobody asked for.
-  if ((raw.status == 101 && !is_upgrade_) ||
-      !AdoptResponse(raw, input.substr(0, raw.bytes), method_, head, use)) {
+  const bool is_valid = AdoptResponse(raw, input.substr(0, raw.bytes), method_, head, use);
+  const bool is_granted = raw.status == 101;
+  // RFC 9110 section 7.8: a server switches to nothing but what it was asked for, and names it.
+  if (!is_valid ||
+      (is_granted && (upgrade_.empty() || !absl::EqualsIgnoreCase(use.upgrade, upgrade_)))) {
     Fail(ResetReason::kProtocolError);
     return false;
   }
@@ -245,7 +264,7 @@ bool ClientConnection::ConsumeHead(const char*& begin, const char* end) {
     return state_ == State::kHead;
   }
   // What was refused may have been tunnelled already, for all that the server knows.
-  keep_alive_ = keep_alive_ && use.keep_alive && !is_upgrade_;
+  keep_alive_ = keep_alive_ && use.keep_alive && upgrade_.empty();
   state_ = State::kBody;
   BeginBody(head, use.is_chunked);
   response_done_ = decoder_.is_done();
@@ -282,8 +301,10 @@ bool ClientConnection::ConsumeBody(const net::BlockRef& block, const char*& begi
   net::Buffer body;
   const BodyDecoder::Result result = decoder_.Decode(block, begin, end, body);
   begin += result.used;
-  if (result.status == BodyDecoder::Status::kError) {
-    Fail(ResetReason::kProtocolError);
+  if (result.status == BodyDecoder::Status::kError ||
+      result.status == BodyDecoder::Status::kTooLarge) {
+    Fail(result.status == BodyDecoder::Status::kError ? ResetReason::kProtocolError
+                                                      : ResetReason::kHeadTooLarge);
     return false;
   }
   PassBody(std::move(body));
@@ -300,13 +321,13 @@ void ClientConnection::EndResponse() {
   if (events_ == nullptr) return;
   if (decoder_.trailer_text().empty()) return events_->OnEnd(nullptr);
   RawHead& raw = host_.scratch_head();
-  if (ParseTrailers(decoder_.trailer_text(), kResponseLimits, raw).status !=
-      ParseStatus::kComplete) {
+  const ParseResult result = ParseTrailers(decoder_.trailer_text(), kResponseLimits, raw);
+  if (result.status != ParseStatus::kComplete) {
     response_done_ = false;
-    return Fail(ResetReason::kProtocolError);
+    return Fail(FailureOf(result));
   }
   HeaderMap trailers(events_->arena());
-  AdoptTrailers(raw, trailers);
+  AdoptTrailers(raw, UnderscorePolicy::kAllow, trailers);
   events_->OnEnd(&trailers);
 }
 
@@ -331,7 +352,7 @@ void ClientConnection::OnInputEnd() {
     if (state_ != State::kClosed) MaybeIdle();
     return;
   }
-  Fail(ResetReason::kPeerClosed);
+  Fail(PeerClosed());
 }
 
 // --- Connection ----------------------------------------------------------------------------------
@@ -354,7 +375,7 @@ void ClientConnection::OnWriteError(int) {
   // The server may have answered before it closed: what it sent is read to its end first, which is
   // told as an event of its own. Nothing came if nothing is readable.
   keep_alive_ = false;
-  if (!connection_.may_be_readable()) Fail(ResetReason::kPeerClosed);
+  if (!connection_.may_be_readable()) Fail(PeerClosed());
 }
 
 void ClientConnection::OnTimer() { Closed(ResetReason::kConnectTimeout); }

@@ -64,7 +64,7 @@ class ClientConnection final : private net::Connection::Owner,
   bool is_send_blocked() const override { return connection_.is_above_high_water(); }
   bool TakesPipes() const override { return connection_.takes_pipes(); }
   size_t held_bytes() const override;
-  bool has_sent_bytes() const override { return connection_.bytes_sent() > sent_before_; }
+  bool has_sent_bytes() const override { return connection_.bytes_sent() > begins_at_; }
   bool is_reused() const override { return requests_ > 1; }
   net::Address local_address() const override { return net::LocalAddress(connection_.fd()); }
 
@@ -95,6 +95,7 @@ class ClientConnection final : private net::Connection::Owner,
   // The server has granted the upgrade, or the connection is to be a tunnel from the start.
   bool BeginTunnel(ResponseHead& head);
   void EndTunnel();
+  ResetReason PeerClosed() const;
   void OnInputEnd();
   void EndResponse();
   void MaybeIdle();
@@ -110,14 +111,14 @@ class ClientConnection final : private net::Connection::Owner,
   BodyDecoder decoder_;
   PendingInput pending_;
   uint64_t requests_ = 0;
-  uint64_t sent_before_ = 0;    // The connection's count when the request began.
+  uint64_t begins_at_ = 0;      // Where the request does, among the bytes of the connection.
+  absl::string_view upgrade_;   // That the request asks for; of its arena. Empty: none.
   uint64_t unsent_length_ = 0;  // Of a request's body whose length is known.
   int64_t idle_since_ns_ = 0;
   State state_ = State::kConnecting;
   Method method_ = Method::kGet;
   uint16_t pauses_ = 0;
   bool is_chunked_ = false;  // The request.
-  bool is_upgrade_ = false;  // It asks for one.
   bool is_tunnel_ = false;   // It was granted.
   bool owes_grant_ = false;  // Of a CONNECT, which the connection itself grants.
   bool request_done_ = false;

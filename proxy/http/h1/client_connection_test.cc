@@ -23,6 +23,14 @@ class ClientConnectionTest : public ::testing::Test,
  protected:
   ClientConnectionTest() {
     EXPECT_TRUE(loop_.Init().ok());
+    Connect();
+  }
+
+  ~ClientConnectionTest() override { connection_->Close(); }
+
+  void Connect() {
+    if (connection_ != nullptr) connection_->Close();
+    reset_ = ResetReason::kNone;
     int fds[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     server_ = net::Fd(fds[1]);
@@ -31,8 +39,6 @@ class ClientConnectionTest : public ::testing::Test,
     EXPECT_TRUE(connection_->Start().ok());
     Turn();
   }
-
-  ~ClientConnectionTest() override { connection_->Close(); }
 
   void OnConnected(ClientConnection&) override { Note("connected"); }
   void OnIdle(ClientConnection&) override { Note("idle"); }
@@ -72,10 +78,12 @@ class ClientConnectionTest : public ::testing::Test,
   }
 
   // Takes the connection and sends the head of a request.
-  void Begin(Method method = Method::kGet, BodySize body = BodySize::None()) {
+  void Begin(Method method = Method::kGet, BodySize body = BodySize::None(),
+             absl::string_view upgrade = "") {
     notes_.clear();
     stream_ = &connection_->Begin(*this);
     RequestHead head(arena_);
+    head.upgrade = upgrade;
     head.method_id = method;
     head.method = method == Method::kGet ? "GET" : "PUT";
     head.path = "/";
@@ -196,6 +204,21 @@ TEST_F(ClientConnectionTest, AServerThatGoesAfterTheRequestWasSentSaysSo) {
   EXPECT_TRUE(had_sent_);
 }
 
+// An attempt may be repeated for the former, whose connection nobody may have read from.
+TEST_F(ClientConnectionTest, AServerThatGoesWithinItsHeadResets) {
+  for (const char* begun : {"HTTP/1.1 20", "HTTP/1.1 103 Early Hints\r\n\r\n"}) {
+    SCOPED_TRACE(begun);
+    Connect();
+    Begin();
+    Turn();
+    Received();
+    Serve(begun);
+    server_.Close();
+    Turn(2);
+    EXPECT_EQ(reset_, ResetReason::kPeerReset);
+  }
+}
+
 TEST_F(ClientConnectionTest, AnAnswerIsReadThoughTheRequestCannotBeWrittenAnyMore) {
   Begin(Method::kPut, BodySize::Length(10));
   Turn();
@@ -237,12 +260,47 @@ TEST_F(ClientConnectionTest, WhatIsNoResponseIsAProtocolError) {
   EXPECT_EQ(reset_, ResetReason::kProtocolError);
 }
 
-TEST_F(ClientConnectionTest, ASwitchThatNobodyAskedForIsAProtocolError) {
-  Begin();
-  Turn();
-  Serve("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n");
-  Turn();
-  EXPECT_EQ(reset_, ResetReason::kProtocolError);
+TEST_F(ClientConnectionTest, AHeadOrTrailersBeyondTheLimitsSaySo) {
+  const std::string large = "x: " + std::string(62'000, 'x') + "\r\n\r\n";
+  std::string many;
+  for (int i = 0; i < 201; ++i) many += "x: y\r\n";
+  const std::string head = "HTTP/1.1 200 OK\r\n";
+  const std::string body = head + "transfer-encoding: chunked\r\n\r\n0\r\n";
+  for (const std::string& response : {head + large, head + many + "\r\n", body + many + "\r\n"}) {
+    SCOPED_TRACE(response.size());
+    Connect();
+    Begin();
+    Turn();
+    Serve(response);
+    Turn(4);
+    EXPECT_EQ(reset_, ResetReason::kHeadTooLarge);
+  }
+}
+
+TEST_F(ClientConnectionTest, ASwitchToWhatWasNotAskedForIsAProtocolError) {
+  const std::string head = "HTTP/1.1 101 Switching Protocols\r\n";
+  const struct {
+    const char* asked;
+    std::string granted;
+    ResetReason reset;
+  } cases[] = {
+      {"", "upgrade: x\r\nconnection: upgrade\r\n", ResetReason::kProtocolError},
+      {"x", "upgrade: y\r\nconnection: upgrade\r\n", ResetReason::kProtocolError},
+      {"x", "upgrade: x/2\r\nconnection: upgrade\r\n", ResetReason::kProtocolError},
+      {"x", "connection: upgrade\r\n", ResetReason::kProtocolError},
+      {"x", "upgrade: x\r\n", ResetReason::kProtocolError},
+      {"x", "", ResetReason::kProtocolError},
+      {"x", "upgrade: X\r\nconnection: Upgrade\r\n", ResetReason::kNone},
+  };
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test.granted);
+    Connect();
+    Begin(Method::kGet, BodySize::None(), test.asked);
+    Turn();
+    Serve(head + test.granted + "\r\n");
+    Turn();
+    EXPECT_EQ(reset_, test.reset);
+  }
 }
 
 TEST_F(ClientConnectionTest, AFloodOfInterimResponsesIsAProtocolError) {

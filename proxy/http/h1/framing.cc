@@ -11,6 +11,17 @@ namespace {
 
 constexpr LocalError kFine{0, nullptr};
 
+// Of our copy of a name: to lower case. Whether it has an underscore.
+bool LowerInPlace(absl::string_view name) {
+  auto* p = const_cast<char*>(name.data());
+  bool has_underscore = false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    has_underscore |= p[i] == '_';
+    if (p[i] >= 'A' && p[i] <= 'Z') p[i] |= 0x20;
+  }
+  return has_underscore;
+}
+
 // Copies the text once; views into it move by the distance.
 class Copy {
  public:
@@ -20,19 +31,6 @@ class Copy {
   }
   absl::string_view operator()(absl::string_view view) const {
     return absl::string_view(view.data() + offset_, view.size());
-  }
-  // The name in lower case, in place, and whether it has an underscore.
-  absl::string_view Lower(absl::string_view name, bool* has_underscore) const {
-    auto* p = const_cast<char*>(name.data() + offset_);
-    bool underscore = false;
-    for (size_t i = 0; i < name.size(); ++i) {
-      underscore |= p[i] == '_';
-      // Of token characters only letters have bit 0x40 set without being "^_`|~", and those keep
-      // their value: each is checked to be A-Z.
-      if (p[i] >= 'A' && p[i] <= 'Z') p[i] |= 0x20;
-    }
-    *has_underscore = underscore;
-    return absl::string_view(p, name.size());
   }
 
  private:
@@ -156,14 +154,11 @@ LocalError ReadTarget(absl::string_view target, const Framing& framing, RequestH
 // Upgrade is how requests are smuggled past a proxy.
 void ReadUpgrade(const Framing& framing, RequestHead& out) {
   const bool is_possible = framing.upgrades && out.version == Version::kHttp11 &&
-                           out.method_id == Method::kGet && !out.body.has_bytes() &&
-                           framing.upgrade.size() <= 64 && IsToken(framing.upgrade) &&
+                           out.method_id != Method::kConnect && !out.body.has_bytes() &&
+                           IsUpgradeProtocol(framing.upgrade) &&
                            !absl::StartsWithIgnoreCase(framing.upgrade, "h2");
   if (!is_possible) return;
-  auto* p = const_cast<char*>(framing.upgrade.data());  // Our copy.
-  for (size_t i = 0; i < framing.upgrade.size(); ++i) {
-    p[i] = absl::ascii_tolower(static_cast<unsigned char>(p[i]));
-  }
+  LowerInPlace(framing.upgrade);
   out.upgrade = framing.upgrade;
 }
 
@@ -233,9 +228,8 @@ LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text,
         }
         break;
       default: {
-        bool has_underscore;
-        const absl::string_view name = copy.Lower(header.name, &has_underscore);
-        if (has_underscore && underscores != UnderscorePolicy::kAllow) {
+        const absl::string_view name = copy(header.name);
+        if (LowerInPlace(name) && underscores != UnderscorePolicy::kAllow) {
           if (underscores == UnderscorePolicy::kReject) return {400, "header_underscore"};
           continue;
         }
@@ -276,14 +270,16 @@ bool AdoptResponse(const RawHead& raw, absl::string_view raw_text, Method method
         // A server may name what it likes: it speaks of its own response.
         ReadConnection(value, framing);
         break;
+      case HeaderId::kUpgrade:
+        framing.upgrade = value;
+        break;
       case HeaderId::kKeepAlive:
       case HeaderId::kProxyConnection:
-      case HeaderId::kUpgrade:
       case HeaderId::kTe:
         break;
       default: {
-        bool has_underscore;
-        const absl::string_view name = copy.Lower(header.name, &has_underscore);
+        const absl::string_view name = copy(header.name);
+        LowerInPlace(name);
         out.headers.Add(header.id, name, value);
         break;
       }
@@ -305,15 +301,16 @@ bool AdoptResponse(const RawHead& raw, absl::string_view raw_text, Method method
       !framing.has_coding && !framing.has_length && !ResponseHasNoBody(method, raw.status);
   use.keep_alive = keeps && !ends_by_close;
   use.is_chunked = framing.has_coding;
+  if (framing.upgrades) use.upgrade = framing.upgrade;
   return true;
 }
 
-void AdoptTrailers(const RawHead& raw, HeaderMap& out) {
+void AdoptTrailers(const RawHead& raw, UnderscorePolicy underscores, HeaderMap& out) {
   for (const RawHeader& header : raw.headers) {
     if (IsForbiddenTrailer(header.id)) continue;
     const absl::string_view name = out.arena().Copy(header.name);
-    auto* p = const_cast<char*>(name.data());
-    for (size_t i = 0; i < name.size(); ++i) p[i] = absl::ascii_tolower(p[i]);
+    const bool has_underscore = LowerInPlace(name);
+    if (has_underscore && underscores != UnderscorePolicy::kAllow) continue;
     out.Add(header.id, name, out.arena().Copy(header.value));
   }
 }

@@ -14,6 +14,7 @@ namespace sluice::http::h1 {
 struct ConnectionUse {
   bool keep_alive = true;
   bool is_chunked = false;
+  absl::string_view upgrade;  // Of a response: to what its connection says that it changes.
 };
 
 // Fills `out` from a request head that lies in `raw_text` (the bytes that the views of `raw` point
@@ -26,7 +27,8 @@ LocalError AdoptRequest(const RawHead& raw, absl::string_view raw_text,
 bool AdoptResponse(const RawHead& raw, absl::string_view raw_text, Method method, ResponseHead& out,
                    ConnectionUse& use);
 
-// Copies acceptable trailers into `out` and leaves forbidden ones out.
-void AdoptTrailers(const RawHead& raw, HeaderMap& out);
+// Copies acceptable trailers into `out` and leaves the others out: those that are forbidden, and
+// names with an underscore unless these are allowed.
+void AdoptTrailers(const RawHead& raw, UnderscorePolicy underscores, HeaderMap& out);
 
 }  // namespace sluice::http::h1

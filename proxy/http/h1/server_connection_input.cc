@@ -30,6 +30,7 @@ bool IsHttp1(absl::string_view input) {
 
 constexpr LocalError kBadChunk{400, "bad_chunk"};
 constexpr LocalError kBadTrailers{400, "bad_trailers"};
+constexpr LocalError kTrailersTooLarge{431, "headers_too_large"};
 
 }  // namespace
 
@@ -271,9 +272,11 @@ bool ServerConnection::ConsumeBody(const net::BlockRef& block, const char*& begi
   net::Buffer body;
   const BodyDecoder::Result result = decoder_.Decode(block, begin, end, body);
   begin += result.used;
-  if (result.status == BodyDecoder::Status::kError) {
+  if (result.status == BodyDecoder::Status::kError ||
+      result.status == BodyDecoder::Status::kTooLarge) {
     keep_alive_ = false;
-    FailRequest(ResetReason::kProtocolError, &kBadChunk);
+    FailRequest(ResetReason::kProtocolError,
+                result.status == BodyDecoder::Status::kError ? &kBadChunk : &kTrailersTooLarge);
     return false;
   }
   PassBody(std::move(body), result.used);
@@ -295,13 +298,14 @@ void ServerConnection::OnRequestComplete() {
   }
   if (decoder_.trailer_text().empty()) return exchange_->OnRequestEnd(nullptr);
   RawHead& raw = host_.scratch_head();
-  if (ParseTrailers(decoder_.trailer_text(), host_.settings().head, raw).status !=
-      ParseStatus::kComplete) {
+  const ParseResult result = ParseTrailers(decoder_.trailer_text(), host_.settings().head, raw);
+  if (result.status != ParseStatus::kComplete) {
     keep_alive_ = false;
-    return FailRequest(ResetReason::kProtocolError, &kBadTrailers);
+    return FailRequest(ResetReason::kProtocolError,
+                       result.error.status == 431 ? &result.error : &kBadTrailers);
   }
   HeaderMap trailers(exchange_->request_head().headers.arena());
-  AdoptTrailers(raw, trailers);
+  AdoptTrailers(raw, host_.settings().underscores, trailers);
   exchange_->OnRequestEnd(&trailers);
 }
 

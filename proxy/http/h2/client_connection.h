@@ -67,10 +67,9 @@ class ClientConnection final : private net::Connection::Owner, private event::Ta
     absl::string_view scheme = "http";  // Static text.
     // At most this many streams at once, or what the server allows if that is less.
     uint32_t max_streams = 100;
-    // Of a response head or trailers, decoded: names, values and 32 bytes for each field. Beyond
-    // it, or with more fields, a response is a kProtocolError.
-    uint32_t max_header_bytes = 64 * 1024;
-    uint32_t max_headers = 200;
+    // Of a response head or trailers; more is kHeadTooLarge.
+    uint32_t max_header_bytes = kMaxResponseHeadBytes;
+    uint32_t max_headers = kMaxResponseHeaders;
     uint32_t stream_window = 256 * 1024;
     uint32_t connection_window = 1024 * 1024;
     // Sends PING when nothing was received for so long, and is dead (kPeerClosed) when nothing

@@ -83,7 +83,7 @@ TEST_F(ClientConnectionTest, AHeadBeyondTheLimitsIsAnErrorOfItsStream) {
     server_->Respond(server_->requests.rbegin()->first, fields);
     Turn();
     EXPECT_THAT(call->log, ElementsAre("reset"));
-    EXPECT_EQ(call->reason, ResetReason::kProtocolError);
+    EXPECT_EQ(call->reason, ResetReason::kHeadTooLarge);
   }
   auto call = Get();
   Turn();

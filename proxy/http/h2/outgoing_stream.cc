@@ -73,7 +73,9 @@ void OutgoingStream::OnSettings() {
 
 void OutgoingStream::Submit(const RequestHead& head, bool end) {
   FieldList& fields = connection_->fields_;
-  is_upgrade_ = !head.upgrade.empty() && connection_->takes_connect_;
+  // Of another method there would be nothing left in a CONNECT.
+  is_upgrade_ =
+      !head.upgrade.empty() && head.method_id == Method::kGet && connection_->takes_connect_;
   if (is_upgrade_) {
     end = false;
     websocket_key_ = std::string(head.headers.Get(kWebSocketKey));
@@ -173,7 +175,7 @@ bool OutgoingStream::OnField(absl::string_view name, absl::string_view value) {
   header_bytes_ += static_cast<uint32_t>(name.size() + value.size()) + kFieldOverhead;
   if (header_bytes_ > options.max_header_bytes || fields_->count() >= options.max_headers ||
       name.size() > UINT16_MAX) {
-    failure_ = ResetReason::kProtocolError;
+    failure_ = ResetReason::kHeadTooLarge;
     return false;
   }
   if (name == ":status") {
@@ -296,6 +298,8 @@ void OutgoingStream::OnConnectionEnd(ResetReason reason) {
   if (reason == ResetReason::kNone) {
     reason = id_ == 0 ? ResetReason::kPeerRefused : ResetReason::kPeerClosed;
   }
+  // It had begun to answer.
+  if (reason == ResetReason::kPeerClosed && informationals_ > 0) reason = ResetReason::kPeerReset;
   Fail(reason);
 }
 

@@ -132,7 +132,7 @@ LocalError RequestReader::Finish(bool end, RequestHead& head) {
 
 // RFC 8441: CONNECT with a path, and the protocol to speak from then on.
 LocalError RequestReader::ReadUpgrade(bool end, RequestHead& head) const {
-  if (head.method_id != Method::kConnect || end || !IsToken(protocol_) || protocol_.size() > 64) {
+  if (head.method_id != Method::kConnect || end || !IsUpgradeProtocol(protocol_)) {
     return {400, "bad_request_line"};
   }
   if (head.body.kind == BodySize::Kind::kLength) return {400, "unexpected_body"};
