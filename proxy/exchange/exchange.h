@@ -208,9 +208,12 @@ class Exchange final : public plugins::Stream,
   void WriteLog();
 
   // Time.
+  int64_t TotalDeadline() const;
   void ArmTimer();
   void OnTimer();
-  bool awaits_response() const { return request_passed_ && stage_ == Stage::kUpstream; }
+  bool awaits_response() const {
+    return request_passed_ && stage_ == Stage::kUpstream && held_head_ == nullptr;
+  }
   int64_t TryDeadline(const Attempt& attempt) const;
   void Touch() { last_move_ns_ = worker_.io.loop.now_ns(); }
 

@@ -262,6 +262,8 @@ void Exchange::HoldHead(const http::ResponseHead& head, Attempt& attempt) {
     held_head_->headers.Add(e.id, e.name(), e.value());
   });
   held_by_ = &attempt;
+  Touch();
+  ArmTimer();
 }
 
 // The response of this attempt is the one that the client gets.
@@ -290,8 +292,9 @@ void Exchange::OnAttemptEnd(const http::HeaderMap* trailers, Attempt& attempt) {
 void Exchange::OnAttemptReset(ResetReason reason, Attempt& attempt) {
   if (stage_ == Stage::kDone) return;
   if (winner_ == &attempt) {
-    return AbortResponse(reason == ResetReason::kProtocolError ? "upstream_protocol_error"
-                                                               : "upstream_reset_after_response");
+    return AbortResponse(reason == ResetReason::kProtocolError  ? "upstream_protocol_error"
+                         : reason == ResetReason::kHeadTooLarge ? "upstream_headers_too_large"
+                                                                : "upstream_reset_after_response");
   }
   const Outcome outcome{.reset = reason,
                         .has_sent_bytes = attempt.has_sent_bytes(),
@@ -313,6 +316,8 @@ void Exchange::OnAttemptReset(ResetReason reason, Attempt& attempt) {
       return ReplyWithReason("upstream_connect_timeout");
     case ResetReason::kProtocolError:
       return ReplyWithReason("upstream_protocol_error");
+    case ResetReason::kHeadTooLarge:
+      return ReplyWithReason("upstream_headers_too_large");
     case ResetReason::kOverload:
       return ReplyWithReason("overload");
     default:

@@ -26,15 +26,18 @@ int64_t Exchange::TryDeadline(const Attempt& attempt) const {
   return std::max(attempt.start_ns(), summary_.request_end_ns) + policy->per_try_timeout_ns;
 }
 
+// When the exchange is over, whatever it does until then.
+int64_t Exchange::TotalDeadline() const {
+  if (route_ == nullptr || route_->total_timeout_ns == 0) return INT64_MAX;
+  return summary_.start_ns + route_->total_timeout_ns;
+}
+
 void Exchange::ArmTimer() {
   if (stage_ == Stage::kDone) return;
+  int64_t deadline = std::min(grpc_deadline_ns_, TotalDeadline());
   // While a plugin waits for its time, standing still is what it wants.
-  if (plugin_timer_.then != nullptr) return timer_.SetAt(plugin_timer_.at_ns);
+  if (plugin_timer_.then != nullptr) return timer_.SetAt(std::min(deadline, plugin_timer_.at_ns));
   if (route_ == nullptr) return;
-  int64_t deadline = grpc_deadline_ns_;
-  if (route_->total_timeout_ns > 0) {
-    deadline = std::min(deadline, summary_.start_ns + route_->total_timeout_ns);
-  }
   if (awaits_response() && route_->timeout_ns > 0) {
     deadline = std::min(deadline, summary_.request_end_ns + route_->timeout_ns);
   }
@@ -54,6 +57,8 @@ void Exchange::ArmTimer() {
 
 void Exchange::OnTimer() {
   const int64_t now = worker_.io.loop.now_ns();
+  if (now >= grpc_deadline_ns_) return ReplyWithReason(kGrpcDeadline);
+  if (now >= TotalDeadline()) return ReplyWithReason("total_timeout");
   if (plugin_timer_.then != nullptr) {
     if (now < plugin_timer_.at_ns) return ArmTimer();
     const PluginTimer timer = std::exchange(plugin_timer_, {});
@@ -63,11 +68,6 @@ void Exchange::OnTimer() {
   }
   // Set for a global rule's plugin, and no more.
   if (route_ == nullptr) return;
-  if (now >= grpc_deadline_ns_) return ReplyWithReason(kGrpcDeadline);
-  if (route_->total_timeout_ns > 0 && now >= summary_.start_ns + route_->total_timeout_ns) {
-    return stage_ == Stage::kResponding ? AbortResponse("total_timeout")
-                                        : ReplyWithReason("total_timeout");
-  }
   if (awaits_response()) {
     if (route_->timeout_ns > 0 && now >= summary_.request_end_ns + route_->timeout_ns) {
       for (Attempt* attempt = attempts_.first(); attempt != nullptr;

@@ -48,6 +48,13 @@ plugins:
   grpc_web: {}
 ---
 kind: Route
+name: bounded
+paths: [/bounded]
+upstream: silent
+timeout: 1s
+retry: {on: [grpc_unavailable]}
+---
+kind: Route
 name: faulty
 paths: [/faulty]
 upstream: silent
@@ -75,7 +82,13 @@ WORLD = b"\0\0\0\0\5world"
 
 
 def say_nothing(server, connection):
-    server.read_request(connection)
+    """But for /bounded, whose head comes at once and the rest later than its route waits for it."""
+    head, _ = server.read_request(connection)
+    if b" /bounded " in head:
+        connection.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n"
+                        b"transfer-encoding: chunked\r\n\r\n")
+        time.sleep(1.5)
+        connection.send(b"a\r\n" + WORLD + b"\r\n0\r\ngrpc-status: 0\r\n\r\n")
     connection.read_to_end()
 
 
@@ -128,6 +141,10 @@ class GrpcTest(unittest.TestCase):
         response = self.call("/silent", "application/grpc-web", HELLO, "grpc-timeout: 100m\r\n")
         self.assertEqual(response.headers["content-type"], "application/grpc-web")
         self.assertEqual(response.headers["grpc-status"], "4")
+
+    def test_a_head_ends_the_wait_for_it_though_trailers_may_call_for_a_retry(self):
+        response = self.call("/bounded", "application/grpc", HELLO)
+        self.assertEqual((response.status, response.body), (200, WORLD))
 
     # --- JSON ---
 

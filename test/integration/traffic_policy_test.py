@@ -69,6 +69,14 @@ upstream: up
 plugins:
   fault_injection: {delay: {duration: 60s}}
 ---
+kind: Route
+name: bounded
+paths: [/bounded]
+upstream: up
+total_timeout: 300ms
+plugins:
+  fault_injection: {delay: {duration: 60s}}
+---
 kind: GlobalRule
 name: everywhere
 plugins:
@@ -207,6 +215,11 @@ class TrafficPolicyTest(unittest.TestCase):
         start = time.monotonic()
         self.assertEqual(self.exchange("GET", "/delayed").status, 200)
         self.assertGreaterEqual(time.monotonic() - start, 1.2)
+
+    def test_a_delay_does_not_pass_the_total_timeout(self):
+        response = self.exchange("GET", "/bounded")
+        self.assertEqual(response.status, 504)
+        self.assertIn("total_timeout", response.headers["proxy-status"])
 
     def test_an_abort_comes_after_its_delay(self):
         response = self.exchange("GET", "/aborted")
