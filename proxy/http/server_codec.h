@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "proxy/http/server_settings.h"
 #include "proxy/http/stream.h"
+#include "proxy/net/address.h"
 
 namespace sluice::http {
 
@@ -24,6 +25,8 @@ class ServerCodec {
   virtual void AnnounceDrain() { Drain(); }
   // Closes now, resetting what is under way. OnClosed() comes within the call.
   virtual void CloseNow() = 0;
+  // To which its client connected.
+  virtual net::Address local_address() const = 0;
   // Whether no exchange is under way.
   virtual bool is_idle() const = 0;
 

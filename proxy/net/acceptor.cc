@@ -56,13 +56,26 @@ void Acceptor::Close() {
   fd_.Close();
 }
 
+Acceptor::Accepted Acceptor::Accept() {
+  sockaddr_storage storage;
+  socklen_t length = sizeof(storage);
+  Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
+                SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const bool is_open = fd.is_open();
+  return {std::move(fd), is_open ? Address::FromSockaddr(storage) : Address()};
+}
+
+void Acceptor::Finish() {
+  for (Accepted next = Accept(); next.fd.is_open(); next = Accept()) {
+    owner_.OnAccept(std::move(next.fd), next.peer);
+  }
+  Close();
+}
+
 void Acceptor::OnEvents(uint32_t) {
   for (int i = 0; i < batch_; ++i) {
-    sockaddr_storage storage;
-    socklen_t length = sizeof(storage);
-    Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &length,
-                  SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd.is_open()) {
+    Accepted accepted = Accept();
+    if (!accepted.fd.is_open()) {
       if (IsExhaustion(errno)) return Shed();
       if (errno == EAGAIN) {
         batch_ = std::max(1, i);
@@ -72,7 +85,7 @@ void Acceptor::OnEvents(uint32_t) {
       }
       continue;  // ECONNABORTED and the like are of that one connection.
     }
-    owner_.OnAccept(std::move(fd), Address::FromSockaddr(storage));
+    owner_.OnAccept(std::move(accepted.fd), accepted.peer);
     if (!fd_.is_open()) return;
   }
   if (batch_ > 1) patience_ = kLeastPatience;

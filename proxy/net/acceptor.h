@@ -39,6 +39,8 @@ class Acceptor final : private event::Handler {
   absl::Status Start();
   // Accepts no more: closes the socket.
   void Close();
+  // Accepts what waits, and then closes the socket.
+  void Finish();
 
   // Leaves the queue alone, or goes on with it.
   void SetPaused(bool is_paused);
@@ -46,6 +48,12 @@ class Acceptor final : private event::Handler {
   int fd() const { return fd_.get(); }
 
  private:
+  struct Accepted {
+    Fd fd;  // Closed, and errno says why there is none.
+    Address peer;
+  };
+
+  Accepted Accept();
   void OnEvents(uint32_t events) override;
   absl::Status Watch();
   void LookAway();

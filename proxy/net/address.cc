@@ -57,6 +57,8 @@ bool IpAddress::is_loopback() const {
   return *this == one;
 }
 
+bool IpAddress::is_any() const { return *this == (is_v4() ? V4(0) : IpAddress()); }
+
 std::string IpAddress::ToString() const {
   char text[kMaxAddressText];
   return std::string(text, Format(text));
@@ -132,6 +134,10 @@ std::optional<Address> Address::Parse(absl::string_view text) {
     return std::nullopt;
   }
   return Address(*ip, static_cast<uint16_t>(port));
+}
+
+bool Address::Covers(const Address& other) const {
+  return ip_.is_any() && !other.ip_.is_any() && port_ == other.port_ && family() == other.family();
 }
 
 socklen_t Address::ToSockaddr(sockaddr_storage& storage) const {

@@ -27,6 +27,7 @@ class IpAddress {
 
   bool is_v4() const;
   bool is_loopback() const;
+  bool is_any() const;  // 0.0.0.0 or ::
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
 
   std::string ToString() const;
@@ -71,6 +72,9 @@ class Address {
   // Fills `storage` and returns the length to pass along.
   socklen_t ToSockaddr(sockaddr_storage& storage) const;
   int family() const { return ip_.is_v4() ? AF_INET : AF_INET6; }
+  // A socket on this one also gets what is meant for `other`, an address in particular, unless
+  // there is a socket on that.
+  bool Covers(const Address& other) const;
 
   std::string ToString() const;
   size_t Format(char (&out)[kMaxAddressText]) const;

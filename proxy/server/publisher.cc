@@ -1,5 +1,6 @@
 #include "proxy/server/publisher.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -20,6 +21,15 @@ Publisher::Publisher(event::Loop& loop, std::vector<Worker*> workers,
       fresh_(workers_.size()),
       retry_timer_(loop.timers(), &event::Timer::Call<Publisher, &Publisher::Retry>, this) {}
 
+SocketSupply::Neighbours Publisher::NeighboursOf(const net::Address& address) const {
+  const auto is_beside = [&address](const net::Address& own) {
+    return own == address || own.Covers(address) || address.Covers(own);
+  };
+  const bool is_own = std::any_of(bound_.begin(), bound_.end(), is_beside) ||
+                      std::any_of(closing_.begin(), closing_.end(), is_beside);
+  return is_own ? SocketSupply::Neighbours::kOwn : SocketSupply::Neighbours::kNone;
+}
+
 void Publisher::BindAll(const runtime::Snapshot& snapshot) {
   faults_.clear();
   if (is_held_) return;
@@ -27,7 +37,8 @@ void Publisher::BindAll(const runtime::Snapshot& snapshot) {
   for (const std::shared_ptr<const runtime::ListenerSpec>& spec : snapshot.listeners) {
     wanted.insert(spec->address);
     if (bound_.contains(spec->address)) continue;
-    absl::StatusOr<std::vector<ListeningSockets>> sockets = supply_.Take(spec->name, spec->address);
+    absl::StatusOr<std::vector<ListeningSockets>> sockets =
+        supply_.Take(spec->name, spec->address, NeighboursOf(spec->address));
     if (!sockets.ok()) {
       LOG(WARNING) << "listener \"" << spec->name << "\": " << sockets.status().message();
       faults_.push_back({spec->name, std::string(sockets.status().message())});
@@ -39,7 +50,15 @@ void Publisher::BindAll(const runtime::Snapshot& snapshot) {
     }
     LOG(INFO) << "listener \"" << spec->name << "\": listening on " << spec->address.ToString();
   }
-  absl::erase_if(bound_, [&](const net::Address& address) { return !wanted.contains(address); });
+  absl::erase_if(bound_, [&](const net::Address& address) {
+    // Workers keep the sockets of an address that another covers from now on.
+    const bool stays = wanted.contains(address) ||
+                       std::any_of(wanted.begin(), wanted.end(), [&](const net::Address& other) {
+                         return other.Covers(address) && bound_.contains(other);
+                       });
+    if (!stays) closing_.insert(address);
+    return !stays;
+  });
 }
 
 void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot,
@@ -58,7 +77,7 @@ void Publisher::Publish(std::shared_ptr<const runtime::Snapshot> snapshot,
     workers_[i]->ApplyFromAnyThread(snapshot, steps, std::exchange(fresh_[i], {}), [this, pending] {
       loop_.PostFromAnyThread([this, pending] {
         if (--pending->left > 0) return;
-        --publishing_;
+        if (--publishing_ == 0) closing_.clear();
         pending->done(pending->faults);
       });
     });

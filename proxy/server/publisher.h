@@ -57,6 +57,8 @@ class Publisher {
  private:
   // Binds what is not bound yet, and collects what cannot be.
   void BindAll(const runtime::Snapshot& snapshot);
+  // Its own sockets would be in the way of one for `address`.
+  SocketSupply::Neighbours NeighboursOf(const net::Address& address) const;
   void RetryLater();
   void Retry();
 
@@ -67,6 +69,8 @@ class Publisher {
   SocketSupply supply_;
   bool is_held_ = false;
   absl::flat_hash_set<net::Address> bound_;
+  // Not bound any more, and still open in a worker that has yet to apply what was published.
+  absl::flat_hash_set<net::Address> closing_;
   // Sockets that are still to be handed out, by worker.
   std::vector<std::vector<NewSocket>> fresh_;
   std::vector<BindFault> faults_;

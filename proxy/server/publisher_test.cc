@@ -158,6 +158,72 @@ TEST_F(PublisherTest, AListenerThatComesBackIsBoundAgain) {
   }
 }
 
+// A listener that was widened, or narrowed again, refused everybody for 5 s.
+TEST_F(PublisherTest, AnAddressThatIsWidenedAndNarrowedLosesNoConnection) {
+  const net::Address narrow = FreeAddress();
+  const net::Address wide(net::IpAddress::V4(0), narrow.port());
+  ASSERT_THAT(Publish(Generation(1, {narrow})), IsEmpty());
+  std::atomic<bool> stop{false};
+  std::atomic<int> failures{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      while (!stop.load(std::memory_order_relaxed)) {
+        if (Ask(Connect(narrow)).find("404") == std::string::npos) ++failures;
+      }
+    });
+  }
+  for (uint64_t generation = 2; generation <= 60; ++generation) {
+    const net::Address& address = generation % 2 == 0 ? wide : narrow;
+    EXPECT_THAT(Publish(Generation(generation, {address})), IsEmpty());
+    EXPECT_THAT(Ask(Connect(narrow)), HasSubstr("404"));
+  }
+  stop.store(true, std::memory_order_relaxed);
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(failures.load(), 0);
+}
+
+TEST_F(PublisherTest, AConnectionLivesThroughTheWideningAndNarrowingOfItsAddress) {
+  const net::Address narrow = FreeAddress();
+  const net::Address wide(net::IpAddress::V4(0), narrow.port());
+  Publish(Generation(1, {narrow}));
+  const net::Fd connection = Connect(narrow);
+  ASSERT_THAT(Ask(connection), HasSubstr("404"));
+  Publish(Generation(2, {wide}));
+  EXPECT_THAT(Ask(connection), HasSubstr("404"));
+  Publish(Generation(3, {narrow}));
+  EXPECT_THAT(Ask(connection), HasSubstr("404"));
+}
+
+TEST_F(PublisherTest, AWideAddressThatIsNarrowedRefusesTheOthers) {
+  const net::Address narrow = FreeAddress();
+  const net::Address other(*net::IpAddress::Parse("127.0.0.2"), narrow.port());
+  Publish(Generation(1, {net::Address(net::IpAddress::V4(0), narrow.port())}));
+  const net::Fd connection = Connect(other);
+  EXPECT_THAT(Ask(connection), HasSubstr("404"));
+  EXPECT_THAT(Publish(Generation(2, {narrow})), IsEmpty());
+  EXPECT_THAT(Ask(Connect(narrow)), HasSubstr("404"));
+  char byte;
+  EXPECT_EQ(recv(connection.get(), &byte, 1, 0), 0);
+  EXPECT_FALSE(Connect(other).is_open());
+}
+
+TEST_F(PublisherTest, AWidenedAddressThatIsGoneRefuses) {
+  const net::Address narrow = FreeAddress();
+  Publish(Generation(1, {narrow}));
+  Publish(Generation(2, {net::Address(net::IpAddress::V4(0), narrow.port())}));
+  Publish(Generation(3, {}));
+  EXPECT_FALSE(Connect(narrow).is_open());
+}
+
+TEST_F(PublisherTest, AnAddressThatComesBackBeforeItsSocketIsClosedIsServed) {
+  const net::Address address = FreeAddress();
+  Publish(Generation(1, {address}));
+  publisher_->Publish(Generation(2, {}), {}, [](const auto&) {});
+  EXPECT_THAT(Publish(Generation(3, {address})), IsEmpty());
+  EXPECT_THAT(Ask(Connect(address)), HasSubstr("404"));
+}
+
 TEST_F(PublisherTest, PublicationsThatOverlapAreDoneInTheirOrder) {
   const net::Address address = FreeAddress();
   std::vector<uint64_t> done;

@@ -32,18 +32,9 @@ const GivenSocket* SocketSupply::FindGiven(absl::string_view name,
   return by_name == given_.end() ? nullptr : &*by_name;
 }
 
-absl::StatusOr<std::vector<net::Fd>> SocketSupply::Bind(const net::Address& address) const {
-  RETURN_IF_ERROR(net::ProbeBind(address));
-  std::vector<net::Fd> fds;
-  for (size_t i = 0; i < workers_; ++i) {
-    ASSIGN_OR_RETURN(net::Fd fd, net::Listen(address, kBacklog));
-    fds.push_back(std::move(fd));
-  }
-  return fds;
-}
-
 absl::StatusOr<std::vector<ListeningSockets>> SocketSupply::Take(absl::string_view name,
-                                                                 const net::Address& address) {
+                                                                 const net::Address& address,
+                                                                 Neighbours neighbours) {
   if (const auto inherited = inherited_.find(address); inherited != inherited_.end()) {
     std::vector<net::Fd> fds = std::move(inherited->second);
     inherited_.erase(inherited);
@@ -54,8 +45,34 @@ absl::StatusOr<std::vector<ListeningSockets>> SocketSupply::Take(absl::string_vi
     fds.push_back(net::Duplicate(given->fd.get()));
     if (fds[0].is_open()) return Spread(std::move(fds));
   }
-  ASSIGN_OR_RETURN(std::vector<net::Fd> fds, Bind(address));
-  return Spread(std::move(fds));
+  return Bind(address, neighbours);
+}
+
+absl::StatusOr<std::vector<ListeningSockets>> SocketSupply::Bind(const net::Address& address,
+                                                                 Neighbours neighbours) {
+  const bool has_inherited_beside =
+      std::any_of(inherited_.begin(), inherited_.end(), [&](const auto& inherited) {
+        return address.Covers(inherited.first) || inherited.first.Covers(address);
+      });
+  // The probe would find them.
+  if (neighbours == Neighbours::kNone && !has_inherited_beside) {
+    RETURN_IF_ERROR(net::ProbeBind(address));
+  }
+  std::vector<net::Fd> fds;
+  for (size_t i = 0; i < workers_; ++i) {
+    ASSIGN_OR_RETURN(net::Fd fd, net::Listen(address, kBacklog));
+    fds.push_back(std::move(fd));
+  }
+  std::vector<ListeningSockets> parts = Spread(std::move(fds));
+  if (!has_inherited_beside) return parts;
+  // Those of addresses that this one covers: closed, they would take along who waits on them.
+  size_t next = 0;
+  absl::erase_if(inherited_, [&](auto& inherited) {
+    if (!address.Covers(inherited.first)) return false;
+    for (net::Fd& fd : inherited.second) parts[next++ % workers_].fds.push_back(std::move(fd));
+    return true;
+  });
+  return parts;
 }
 
 std::vector<ListeningSockets> SocketSupply::Spread(std::vector<net::Fd> fds) const {

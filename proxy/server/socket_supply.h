@@ -41,14 +41,22 @@ class SocketSupply {
   void Give(GivenSocket socket) { given_.push_back(std::move(socket)); }
   const std::vector<GivenSocket>& given() const { return given_; }
 
+  // Who listens where the new sockets will, as far as is known.
+  enum class Neighbours {
+    kNone,  // What there is belongs to somebody else.
+    kOwn,   // This process's, which are about to go.
+  };
+
   // Each worker's part for a listener. Errors as net::Listen().
   absl::StatusOr<std::vector<ListeningSockets>> Take(absl::string_view name,
-                                                     const net::Address& address);
+                                                     const net::Address& address,
+                                                     Neighbours neighbours = Neighbours::kNone);
 
  private:
   // At least one socket, to all workers.
   std::vector<ListeningSockets> Spread(std::vector<net::Fd> fds) const;
-  absl::StatusOr<std::vector<net::Fd>> Bind(const net::Address& address) const;
+  absl::StatusOr<std::vector<ListeningSockets>> Bind(const net::Address& address,
+                                                     Neighbours neighbours);
   const GivenSocket* FindGiven(absl::string_view name, const net::Address& address) const;
 
   const size_t workers_;

@@ -80,6 +80,20 @@ TEST(SocketSupplyTest, SeveralDescriptorsOfASocketAreOne) {
   EXPECT_EQ(TakeInherited(supply, std::move(fds))[0].fds.size(), 1u);
 }
 
+// A process with another configuration than the one before it.
+TEST(SocketSupplyTest, InheritedSocketsGoToTheListenerThatCoversTheirAddress) {
+  std::vector<net::Fd> before = ListenOnOnePort(3);
+  const net::Address narrow = net::LocalAddress(before[0].get());
+  std::vector<net::Fd> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(*net::StartConnect(narrow));
+  SocketSupply supply(2);
+  supply.Inherit(narrow, std::move(before));
+  const auto parts = supply.Take("public", net::Address(net::IpAddress::V4(0), narrow.port()));
+  ASSERT_TRUE(parts.ok()) << parts.status();
+  EXPECT_EQ(CountWaiting(*parts), 20u);
+  EXPECT_EQ((*parts)[0].fds.size() + (*parts)[1].fds.size(), 5u);
+}
+
 // As a service manager opens it: alone on its port.
 GivenSocket Given(std::string name) {
   net::Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

@@ -93,35 +93,52 @@ void Worker::ApplyCluster(runtime::ClusterStep& step) {
 }
 
 void Worker::ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets) {
-  absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> next;
+  Listeners next;
   for (const std::shared_ptr<const runtime::ListenerSpec>& spec : snapshot.listeners) {
     const auto present = listeners_.find(spec->address);
     if (present != listeners_.end()) {
       present->second->Update(spec);
       next[spec->address] = std::move(present->second);
       listeners_.erase(present);
-      continue;
+    } else if (std::unique_ptr<WorkerListener> listener = Open(spec, sockets)) {
+      next[spec->address] = std::move(listener);
     }
-    const auto socket = std::find_if(sockets.begin(), sockets.end(), [&](const NewSocket& s) {
-      return s.address == spec->address;
-    });
-    // Without a socket its address could not be bound: the publisher tries again.
-    if (socket == sockets.end()) continue;
-    auto listener = std::make_unique<WorkerListener>(exchange_, codec_memory_,
-                                                     std::move(socket->sockets), spec);
-    if (absl::Status status = listener->Start(); !status.ok()) {
-      LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
-      continue;
-    }
-    listener->SetOverload(overload_);
-    next[spec->address] = std::move(listener);
   }
-  for (auto& [name, listener] : listeners_) {
+  for (auto& [address, listener] : listeners_) {
     listener->Drain();
     retired_.push_back(std::move(listener));
   }
   for (auto& listener : retired_) listener->DropRules();
   listeners_ = std::move(next);
+}
+
+std::unique_ptr<WorkerListener> Worker::Open(
+    const std::shared_ptr<const runtime::ListenerSpec>& spec, std::vector<NewSocket>& sockets) {
+  const auto socket = std::find_if(sockets.begin(), sockets.end(),
+                                   [&](const NewSocket& s) { return s.address == spec->address; });
+  const auto before = std::find_if(listeners_.begin(), listeners_.end(), [&](const auto& entry) {
+    return entry.first.Covers(spec->address) || spec->address.Covers(entry.first);
+  });
+  const bool is_new = before == listeners_.end();
+  const bool has_socket = socket != sockets.end();
+  // Its address could not be bound: the publisher tries again.
+  if (!has_socket && (is_new || !before->second->HasSocketOf(spec->address))) return nullptr;
+  ListeningSockets fresh = has_socket ? std::move(socket->sockets) : ListeningSockets();
+  std::unique_ptr<WorkerListener> listener;
+  absl::Status status;
+  if (is_new) {
+    listener = std::make_unique<WorkerListener>(exchange_, codec_memory_, spec);
+    status = listener->Listen(std::move(fresh));
+  } else {
+    listener = std::move(before->second);
+    listeners_.erase(before);
+    status = listener->Move(spec, std::move(fresh));
+  }
+  if (!status.ok()) {
+    LOG(ERROR) << "listener \"" << spec->name << "\": " << status.message();
+  }
+  listener->SetOverload(overload_);
+  return listener;
 }
 
 void Worker::DrainFromAnyThread(IdleDrain drain, absl::AnyInvocable<void()> idle) {

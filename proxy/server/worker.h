@@ -87,7 +87,12 @@ class Worker final : private MemoryGuard::Owner {
   void Apply(std::shared_ptr<const runtime::Snapshot> snapshot,
              std::vector<runtime::ClusterStep>& steps, std::vector<NewSocket>& sockets);
   void ApplyCluster(runtime::ClusterStep& step);
+  using Listeners = absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>>;
   void ApplyListeners(const runtime::Snapshot& snapshot, std::vector<NewSocket>& sockets);
+  // A listener for an address where there was none: that of an address that covers this one, or is
+  // covered by it, which is to go; else another. Null without a socket for it.
+  std::unique_ptr<WorkerListener> Open(const std::shared_ptr<const runtime::ListenerSpec>& spec,
+                                       std::vector<NewSocket>& sockets);
   void ListHolders(std::vector<MemoryGuard::Holder>& holders) override;
   void OnTick();
   // What is kept for later goes to the heap.
@@ -104,7 +109,7 @@ class Worker final : private MemoryGuard::Owner {
   upstream::Graveyard graveyard_;
   std::shared_ptr<const runtime::Snapshot> snapshot_;
   // By address: a listener that only changes its name keeps its socket.
-  absl::flat_hash_map<net::Address, std::unique_ptr<WorkerListener>> listeners_;
+  Listeners listeners_;
   std::vector<std::unique_ptr<WorkerListener>> retired_;  // Until their connections have ended.
   OverloadActions overload_;
   MemoryGuard memory_guard_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace sluice::server {
 namespace {
 
@@ -36,32 +38,29 @@ Http2Error Http2ErrorOf(uint32_t code) {
 }  // namespace
 
 WorkerListener::WorkerListener(exchange::Worker& worker, CodecMemory& memory,
-                               ListeningSockets sockets,
                                std::shared_ptr<const runtime::ListenerSpec> spec)
-    : worker_(worker), memory_(memory), spec_(std::move(spec)) {
-  net::Acceptor::Owner& owner = *this;
-  for (net::Fd& fd : sockets.fds) {
-    listening_.push_back(
-        std::make_unique<net::Acceptor>(worker.io.loop, std::move(fd), owner, sockets.is_shared));
-  }
-  state_.name = spec_->name;
-  state_.rules = spec_->rules.get();
-  state_.metrics = spec_->metrics;
-  state_.access_log = spec_->access_log.get();
+    : worker_(worker), memory_(memory) {
+  Update(std::move(spec));
 }
 
 WorkerListener::~WorkerListener() = default;
 
-absl::Status WorkerListener::Start() {
-  for (const auto& acceptor : listening_) {
-    if (absl::Status status = acceptor->Start(); !status.ok()) return status;
+absl::Status WorkerListener::Listen(ListeningSockets sockets) {
+  net::Acceptor::Owner& owner = *this;
+  for (net::Fd& fd : sockets.fds) {
+    auto acceptor =
+        std::make_unique<net::Acceptor>(worker_.io.loop, std::move(fd), owner, sockets.is_shared);
+    RETURN_IF_ERROR(acceptor->Start());
+    listening_.push_back({spec_->address, std::move(acceptor)});
   }
   return absl::OkStatus();
 }
 
 std::vector<net::Fd> WorkerListener::DuplicateSockets() const {
   std::vector<net::Fd> fds;
-  for (const auto& acceptor : listening_) fds.push_back(net::Duplicate(acceptor->fd()));
+  for (const Listening& listening : listening_) {
+    fds.push_back(net::Duplicate(listening.acceptor->fd()));
+  }
   return fds;
 }
 
@@ -71,6 +70,29 @@ void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
   state_.rules = spec_->rules.get();
   state_.metrics = spec_->metrics;
   state_.access_log = spec_->access_log.get();
+}
+
+bool WorkerListener::HasSocketOf(const net::Address& address) const {
+  return std::any_of(listening_.begin(), listening_.end(),
+                     [&](const Listening& listening) { return listening.address == address; });
+}
+
+absl::Status WorkerListener::Move(std::shared_ptr<const runtime::ListenerSpec> spec,
+                                  ListeningSockets sockets) {
+  const net::Address address = spec->address;
+  const bool narrows = !address.Covers(spec_->address);
+  Update(std::move(spec));
+  const absl::Status status = Listen(std::move(sockets));
+  std::erase_if(listening_, [&](const Listening& listening) {
+    if (listening.address == address || address.Covers(listening.address)) return false;
+    listening.acceptor->Finish();
+    return true;
+  });
+  if (!narrows) return status;
+  for (http::ServerCodec* connection : AllConnections()) {
+    if (connection->local_address() != address) connection->Drain();
+  }
+  return status;
 }
 
 // To be gone through while some of them close, which takes them out of the set.
@@ -84,12 +106,14 @@ std::vector<http::ServerCodec*> WorkerListener::AllConnections() const {
 void WorkerListener::Drain(IdleDrain idle) {
   is_draining_ = true;
   idle_drain_ = idle;
-  for (const auto& acceptor : listening_) acceptor->Close();
+  for (const Listening& listening : listening_) listening.acceptor->Close();
   for (http::ServerCodec* connection : AllConnections()) DrainOne(*connection);
 }
 
 void WorkerListener::SetOverload(const OverloadActions& actions) {
-  for (const auto& acceptor : listening_) acceptor->SetPaused(actions.stop_accepting);
+  for (const Listening& listening : listening_) {
+    listening.acceptor->SetPaused(actions.stop_accepting);
+  }
   const bool begins = actions.end_keep_alive && !ends_keep_alive_;
   ends_keep_alive_ = actions.end_keep_alive;
   if (!begins) return;

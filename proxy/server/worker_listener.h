@@ -51,15 +51,22 @@ class WorkerListener final : private net::Acceptor::Owner,
     http::h2::ServerWorkspace http2;
   };
 
-  WorkerListener(exchange::Worker& worker, CodecMemory& memory, ListeningSockets sockets,
+  WorkerListener(exchange::Worker& worker, CodecMemory& memory,
                  std::shared_ptr<const runtime::ListenerSpec> spec);
   ~WorkerListener();
 
-  // Begins to accept.
-  absl::Status Start();
+  // Begins to accept on these sockets of its address.
+  absl::Status Listen(ListeningSockets sockets);
   // Takes the rules and limits of another generation; the socket and all connections stay.
   void Update(std::shared_ptr<const runtime::ListenerSpec> spec);
   const runtime::ListenerSpec& spec() const { return *spec_; }
+
+  // Update() to another address, of which one covers the other: with these sockets of it, and those
+  // that it has of addresses that the new one is or covers. Closes the other sockets, once it has
+  // accepted what waits there, and drains connections to what it does not listen on any more.
+  absl::Status Move(std::shared_ptr<const runtime::ListenerSpec> spec, ListeningSockets sockets);
+  // It has a socket that was opened for this address.
+  bool HasSocketOf(const net::Address& address) const;
 
   // Accepts no more and closes connections as they become idle. May be called again, to close those
   // that were kept.
@@ -81,6 +88,11 @@ class WorkerListener final : private net::Acceptor::Owner,
   }
 
  private:
+  struct Listening {
+    net::Address address;  // For which it was opened; a service manager may have had another.
+    std::unique_ptr<net::Acceptor> acceptor;
+  };
+
   void OnAccept(net::Fd fd, const net::Address& peer) override;
   void OnShed() override;
   // The steps of a new connection, each of which hands it to the next: the PROXY protocol, TLS, and
@@ -123,7 +135,7 @@ class WorkerListener final : private net::Acceptor::Owner,
 
   exchange::Worker& worker_;
   CodecMemory& memory_;
-  std::vector<std::unique_ptr<net::Acceptor>> listening_;
+  std::vector<Listening> listening_;
   std::shared_ptr<const runtime::ListenerSpec> spec_;
   exchange::ListenerState state_;
   bool is_draining_ = false;

@@ -57,6 +57,7 @@ class Relay final : public http::ServerCodec, private event::Task {
   // It goes on until its sides end it: nobody here knows when it is idle.
   void Drain() override {}
   void CloseNow() override;
+  net::Address local_address() const override { return client_.connection.local_address(); }
   bool is_idle() const override { return false; }
   size_t held_bytes() const override;
   void Shed() override;

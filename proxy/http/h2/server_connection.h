@@ -54,6 +54,7 @@ class ServerConnection final : public ServerCodec,
 
   void Drain() override;
   void CloseNow() override;
+  net::Address local_address() const override { return socket_.local_address(); }
   bool is_idle() const override { return streams_ == nullptr; }
   size_t held_bytes() const override;
   void Shed() override { End(ResetReason::kOverload, nullptr); }
