@@ -100,6 +100,7 @@ class Builder {
     match::Table routes;
     std::shared_ptr<const exchange::GlobalChain> global;
     std::shared_ptr<ListenerHandle> metrics;
+    std::shared_ptr<ConnectionCount> connections = std::make_shared<ConnectionCount>();
     bool is_changed = false;  // Since its spec was made.
   };
   // What a build has compiled so far; dropped if anything fails.

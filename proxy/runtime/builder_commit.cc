@@ -285,6 +285,7 @@ void Builder::UpdateSpec(const std::string& name, ListenerEntry& entry, Draft& d
   spec.stream = StreamRulesOf(name);
   spec.metrics = entry.metrics->group();
   spec.metrics_owner = entry.metrics;
+  spec.connections = entry.connections;
   entry.spec = std::make_shared<const ListenerSpec>(std::move(spec));
   entry.is_changed = false;
 }

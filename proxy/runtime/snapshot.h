@@ -10,6 +10,7 @@
 #include "proxy/http/server_settings.h"
 #include "proxy/net/tls/server_context.h"
 #include "proxy/observe/metric_registry.h"
+#include "proxy/runtime/connection_count.h"
 #include "proxy/stream/config.h"
 #include "proxy/upstream/settings.h"
 
@@ -27,6 +28,7 @@ struct ListenerSpec {
   net::Address address;
   http::ServerSettings http;
   uint32_t max_connections = UINT32_MAX;
+  std::shared_ptr<ConnectionCount> connections;        // Of all generations.
   std::shared_ptr<const net::tls::ServerContext> tls;  // Null: plain.
   int64_t tls_handshake_timeout_ns = 10'000'000'000;
   std::shared_ptr<const AcceptedProxyHeaders> proxy_headers;  // Null: not spoken.

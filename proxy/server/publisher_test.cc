@@ -51,6 +51,8 @@ class PublisherTest : public ::testing::Test {
       spec->name = address.ToString();
       spec->address = address;
       spec->rules = std::make_shared<const exchange::ListenerRules>();
+      spec->connections = connections_;
+      spec->max_connections = max_connections_;
       snapshot->listeners.push_back(std::move(spec));
     }
     return snapshot;
@@ -80,6 +82,9 @@ class PublisherTest : public ::testing::Test {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Publisher> publisher_;
   std::vector<BindFault> later_;
+  std::shared_ptr<runtime::ConnectionCount> connections_ =
+      std::make_shared<runtime::ConnectionCount>();
+  uint32_t max_connections_ = UINT32_MAX;
 };
 
 // A blocking client's connection; closed if nobody listens.
@@ -155,6 +160,25 @@ TEST_F(PublisherTest, AListenerThatComesBackIsBoundAgain) {
     ASSERT_THAT(Publish(Generation(generation, {address})), IsEmpty());
     EXPECT_THAT(Ask(Connect(address)), HasSubstr("404"));
     Publish(Generation(generation + 1, {}));
+  }
+}
+
+// Each worker allowed as many.
+TEST_F(PublisherTest, TheLimitOfConnectionsIsOfAllWorkersTogether) {
+  max_connections_ = 3;
+  const net::Address address = FreeAddress();
+  Publish(Generation(1, {address}));
+  std::vector<net::Fd> open;
+  for (int i = 0; i < 3; ++i) {
+    open.push_back(Connect(address));
+    ASSERT_THAT(Ask(open.back()), HasSubstr("404"));
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(Ask(Connect(address)), "");
+  Publish(Generation(2, {address}));
+  EXPECT_EQ(Ask(Connect(address)), "") << "another generation counts on";
+  open.pop_back();
+  // Until the worker has seen that it ended.
+  while (Ask(Connect(address)).empty()) {
   }
 }
 

@@ -39,11 +39,11 @@ Http2Error Http2ErrorOf(uint32_t code) {
 
 WorkerListener::WorkerListener(exchange::Worker& worker, CodecMemory& memory,
                                std::shared_ptr<const runtime::ListenerSpec> spec)
-    : worker_(worker), memory_(memory) {
-  Update(std::move(spec));
+    : worker_(worker), memory_(memory), spec_(std::move(spec)) {
+  Update(spec_);
 }
 
-WorkerListener::~WorkerListener() = default;
+WorkerListener::~WorkerListener() { spec_->connections->Subtract(counted_); }
 
 absl::Status WorkerListener::Listen(ListeningSockets sockets) {
   net::Acceptor::Owner& owner = *this;
@@ -65,7 +65,9 @@ std::vector<net::Fd> WorkerListener::DuplicateSockets() const {
 }
 
 void WorkerListener::Update(std::shared_ptr<const runtime::ListenerSpec> spec) {
+  spec_->connections->Subtract(counted_);
   spec_ = std::move(spec);
+  spec_->connections->Add(counted_);
   state_.name = spec_->name;
   state_.rules = spec_->rules.get();
   state_.metrics = spec_->metrics;
@@ -137,6 +139,7 @@ size_t WorkerListener::CloseConnections() {
     if (!connection->is_idle()) ++cut;
     connection->CloseNow();
   }
+  Recount();
   return cut;
 }
 
@@ -149,11 +152,21 @@ void WorkerListener::ListHolders(std::vector<MemoryGuard::Holder>& holders) cons
 
 void WorkerListener::OnAccept(net::Fd fd, const net::Address& peer) {
   worker_.metrics.Add(state_.metrics, ListenerMetric::kConnections);
-  if (connection_count() >= spec_->max_connections)
+  if (!spec_->connections->Admit(spec_->max_connections)) {
     return CountRejected(ConnectionRejection::kLimit);
-  if (spec_->proxy_headers != nullptr) [[unlikely]]
-    return ReadProxyHeader(std::move(fd), peer);
-  Secure(std::move(fd), peer);
+  }
+  ++counted_;
+  if (spec_->proxy_headers != nullptr) [[unlikely]] {
+    ReadProxyHeader(std::move(fd), peer);
+  } else {
+    Secure(std::move(fd), peer);
+  }
+  Recount();
+}
+
+void WorkerListener::Recount() {
+  const auto open = static_cast<uint32_t>(connection_count());
+  spec_->connections->Subtract(std::exchange(counted_, open) - open);
 }
 
 void WorkerListener::ReadProxyHeader(net::Fd fd, const net::Address& peer) {
@@ -230,11 +243,13 @@ void WorkerListener::OnProxyHeader(ProxyHeaderReader& reader, net::Transport tra
                                    const net::Address& client) {
   worker_.io.loop.DeleteLater(TakeReader(reader));
   Secure(std::move(transport), client);
+  Recount();
 }
 
 void WorkerListener::OnNoProxyHeader(ProxyHeaderReader& reader, bool is_late) {
   worker_.io.loop.DeleteLater(TakeReader(reader));
   CountRejected(is_late ? ConnectionRejection::kProxyTimeout : ConnectionRejection::kProxyHeader);
+  Recount();
 }
 
 void WorkerListener::OnHandshakeDone(ServerHandshake& handshake, net::Transport transport) {
@@ -244,11 +259,13 @@ void WorkerListener::OnHandshakeDone(ServerHandshake& handshake, net::Transport 
       state_.metrics, ListenerMetric::kTlsHandshakes,
       transport.secure->is_resumed() ? TlsHandshake::kResumed : TlsHandshake::kFull);
   Serve(std::move(transport), peer);
+  Recount();
 }
 
 void WorkerListener::OnHandshakeFailed(ServerHandshake& handshake, absl::string_view) {
   worker_.io.loop.DeleteLater(TakeHandshake(handshake));
   worker_.metrics.Add(state_.metrics, ListenerMetric::kTlsHandshakes, TlsHandshake::kFailed);
+  Recount();
 }
 
 void WorkerListener::OnShed() { CountRejected(ConnectionRejection::kOverload); }
@@ -271,6 +288,7 @@ void WorkerListener::OnHttp2Error(uint32_t code) {
 void WorkerListener::OnClosed(http::ServerCodec& connection) {
   worker_.metrics.Subtract(state_.metrics, ListenerMetric::kConnectionsActive);
   worker_.io.loop.DeleteLater(TakeConnection(connection));
+  Recount();
 }
 
 http::ServerStreamEvents* WorkerListener::NewStream(http::ServerStream& stream) {

@@ -83,6 +83,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   size_t CloseConnections();
   void ListHolders(std::vector<MemoryGuard::Holder>& holders) const;
   bool is_empty() const { return connection_count() == 0; }
+  // Whatever stage they have come to.
   size_t connection_count() const {
     return connections_.size() + handshakes_.size() + proxy_readers_.size();
   }
@@ -106,6 +107,8 @@ class WorkerListener final : private net::Acceptor::Owner,
                                                         const net::Address& peer, uint64_t id);
   std::vector<http::ServerCodec*> AllConnections() const;
   void DrainOne(http::ServerCodec& connection);
+  // Tells the count that all workers share of connections that have ended.
+  void Recount();
   void CountRejected(observe::ConnectionRejection reason);
 
   const http::ServerSettings& settings() const override { return spec_->http; }
@@ -142,6 +145,7 @@ class WorkerListener final : private net::Acceptor::Owner,
   bool ends_keep_alive_ = false;  // For want of memory or descriptors.
   IdleDrain idle_drain_ = IdleDrain::kClose;
   uint64_t next_connection_ = 0;
+  uint32_t counted_ = 0;  // Its part of the count that all workers share.
   absl::flat_hash_set<std::unique_ptr<http::ServerCodec>> connections_;
   absl::flat_hash_set<std::unique_ptr<net::ProxyHeaderReader>> proxy_readers_;
   absl::flat_hash_set<std::unique_ptr<net::tls::ServerHandshake>> handshakes_;
